@@ -1,0 +1,183 @@
+"""What is flattred: things and whose they are, flattrs, and the months they fall into."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+
+class Month(models.Model):
+    """A month that was opened for closing; a month without a row is open to flattrs.
+
+    Only the close changes the state, and only while it holds the months' lock exclusively.
+    """
+
+    class State(models.TextChoices):
+        CLOSING = "closing", "Being closed"
+        CLOSED = "closed", "Closed"
+
+    month = models.DateField(primary_key=True)
+    state = models.CharField(max_length=8, choices=State, default=State.CLOSING)
+    opened_at = models.DateTimeField(help_text="When the close of the month began.")
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(month__day=1), name="month_is_a_first_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
+
+
+class Thing(models.Model):
+    """What can be flattred: a canonical URL, whose owner is empty until proven."""
+
+    url = models.CharField(max_length=2_048, unique=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="things"
+    )
+    title = models.CharField(max_length=100, blank=True, default="")
+    description = models.CharField(max_length=1_000, blank=True, default="")
+    language = models.CharField(max_length=10, blank=True, default="")
+    category = models.CharField(max_length=20, blank=True, default="")
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    is_hidden = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "id"], name="thing_of_owner")]
+
+    def __str__(self) -> str:
+        return self.title or self.url
+
+    def get_absolute_url(self) -> str:
+        return reverse("buttons:thing", args=[self.pk])
+
+
+class Claim(models.Model):
+    """Somebody says that a thing is theirs: true once their button was found on the page."""
+
+    class State(models.TextChoices):
+        UNPROVEN = "unproven", "Not proven yet"
+        PROVEN = "proven", "Proven"
+        FROZEN = "frozen", "Frozen until an admin decides"
+
+    thing = models.ForeignKey(Thing, on_delete=models.PROTECT, related_name="claims")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="claims"
+    )
+    state = models.CharField(max_length=8, choices=State, default=State.UNPROVEN)
+    # What was found (`button`, `rel=payment`, `flattr:id`), or why nothing was.
+    how = models.CharField(max_length=200, blank=True, default="")
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    checked_at = models.DateTimeField(null=True)
+    next_check_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["thing", "user"], name="claim_once"),
+            models.UniqueConstraint(
+                fields=["thing"], condition=Q(state="proven"), name="claim_one_proven"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                condition=Q(next_check_at__isnull=False),
+                name="claim_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} claims {self.thing}"
+
+
+class Flattr(models.Model):
+    """One patron's click on one thing in one month. It moves no money.
+
+    A flattr is *counted* when a share of a closed month names it; the close leaves made flattrs as
+    they are, and writes only those that wait.
+    """
+
+    class State(models.TextChoices):
+        MADE = "made", "Made"
+        WAITING = "waiting", "Waiting for its owner"
+        COUNTED = "counted", "Counted after waiting"
+        UNDONE = "undone", "Undone"
+        DROPPED = "dropped", "Dropped while waiting"
+        EXPIRED = "expired", "Expired while waiting"
+
+    patron = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="flattrs",
+        db_index=False,
+    )
+    thing = models.ForeignKey(Thing, on_delete=models.PROTECT, related_name="flattrs")
+    month = models.DateField()
+    state = models.CharField(max_length=8, choices=State, default=State.MADE)
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patron", "month", "thing"],
+                condition=~Q(state="undone"),
+                name="flattr_once_per_month",
+            ),
+            # While one waits, the next press on that thing answers "already waiting".
+            models.UniqueConstraint(
+                fields=["patron", "thing"], condition=Q(state="waiting"), name="flattr_waits_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["patron", "created_at"], name="flattr_of_patron")]
+
+    def __str__(self) -> str:
+        return f"flattr {self.pk}"
+
+
+class Press(models.Model):
+    """A press that could not be recorded yet: signed out, unverified, or without means.
+
+    It is the patron's consent, kept so that the flattr is completed as soon as it can be, also
+    when the mail is confirmed on another device or the bank asks in between.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        DONE = "done", "Done"
+        REFUSED = "refused", "Refused"
+        DROPPED = "dropped", "Dropped"
+        EXPIRED = "expired", "Expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    patron = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="presses"
+    )
+    # What the button said: the parameters of the auto-submit address, after validation.
+    submission = models.JSONField()
+    url = models.CharField(max_length=2_048)
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    why = models.CharField(max_length=200, blank=True, default="")
+    flattr = models.ForeignKey(Flattr, on_delete=models.PROTECT, null=True, related_name="presses")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patron", "url"], condition=Q(state="open"), name="press_open_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state="open"), name="press_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"press on {self.url}"

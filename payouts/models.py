@@ -1,0 +1,224 @@
+"""What a month gives: its snapshot and shares, statements, and withdrawals."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.functions import TransactionNow
+from django.db import models
+from django.db.models import F, Q
+
+from buttons.models import Flattr, Month, Thing
+
+
+class MonthPatron(models.Model):
+    """A patron's budget as it stood when the month was opened for closing."""
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, db_index=False)
+    patron = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    currency = models.CharField(max_length=3)
+    budget_micros = models.BigIntegerField()
+    funds_account_id = models.BigIntegerField()
+    needs_attention = models.BooleanField(default=False)
+    pk = models.CompositePrimaryKey("month_id", "patron_id")
+
+    def __str__(self) -> str:
+        return f"patron {self.patron_id} in {self.month_id}"
+
+
+class MonthThing(models.Model):
+    """A thing whose owner was proven and able to receive when the month was opened for closing.
+
+    Who is able is read from here alone, so the order of chunks cannot matter.
+    """
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, db_index=False)
+    thing = models.ForeignKey(Thing, on_delete=models.PROTECT, db_index=False, related_name="+")
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    pk = models.CompositePrimaryKey("month_id", "thing_id")
+
+    def __str__(self) -> str:
+        return f"thing {self.thing_id} in {self.month_id}"
+
+
+class Chunk(models.Model):
+    """A range of patrons to divide or of creators to pay: one claim, one transaction."""
+
+    class Step(models.TextChoices):
+        DIVIDE = "divide", "Divide"
+        PAY = "pay", "Pay"
+
+    class State(models.TextChoices):
+        DUE = "due", "Due"
+        DONE = "done", "Done"
+        SPLIT = "split", "Split"
+        NEEDS_ATTENTION = "needs_attention", "Needs attention"
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, related_name="chunks")
+    step = models.CharField(max_length=6, choices=Step)
+    currency = models.CharField(max_length=3, blank=True, default="")
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    state = models.CharField(max_length=16, choices=State, default=State.DUE)
+    attempts = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=500, blank=True, default="")
+    next_try_at = models.DateTimeField(db_default=TransactionNow())
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(first_id__lte=F("last_id")), name="chunk_is_a_range")
+        ]
+        indexes = [
+            models.Index(fields=["month", "step", "id"], condition=Q(state="due"), name="chunk_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.first_id}..{self.last_id} of {self.month_id}"
+
+
+class Share(models.Model):
+    """What one counted flattr gave: partitioned by month, so created by hand-written SQL."""
+
+    month = models.DateField()
+    flattr = models.ForeignKey(Flattr, on_delete=models.DO_NOTHING, db_constraint=False)
+    patron = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="shares_given",
+    )
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="shares_received",
+    )
+    thing = models.ForeignKey(
+        Thing, on_delete=models.DO_NOTHING, db_constraint=False, related_name="shares"
+    )
+    currency = models.CharField(max_length=3)
+    amount_micros = models.BigIntegerField()
+    pk = models.CompositePrimaryKey("month", "patron_id", "flattr_id")
+
+    class Meta:
+        managed = False
+        db_table = "payouts_share"
+
+    def __str__(self) -> str:
+        return f"share of flattr {self.flattr_id}"
+
+
+class PatronStatement(models.Model):
+    """What one patron's month gave, in one row."""
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, related_name="patron_statements")
+    patron = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="patron_statements"
+    )
+    currency = models.CharField(max_length=3)
+    budget_micros = models.BigIntegerField()
+    given_micros = models.BigIntegerField()
+    flattrs = models.PositiveIntegerField()
+    waiting_flattrs = models.PositiveIntegerField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["month", "patron"], name="patron_statement_once"),
+            models.CheckConstraint(
+                condition=Q(given_micros__gte=0, given_micros__lte=F("budget_micros")),
+                name="patron_statement_within_budget",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month_id:%Y-%m}, given by {self.patron}"
+
+
+class CreatorStatement(models.Model):
+    """What one creator's month earned in one currency: gross, fee and net."""
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, related_name="creator_statements")
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="creator_statements"
+    )
+    currency = models.CharField(max_length=3)
+    gross_micros = models.BigIntegerField()
+    fee_micros = models.BigIntegerField()
+    net_micros = models.GeneratedField(
+        expression=F("gross_micros") - F("fee_micros"),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
+    flattrs = models.PositiveIntegerField()
+    patrons = models.PositiveIntegerField()
+    created_at = models.DateTimeField(db_default=TransactionNow())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "currency", "creator"], name="creator_statement_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(fee_micros__gte=0, fee_micros__lte=F("gross_micros")),
+                name="creator_statement_fee_within_gross",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month_id:%Y-%m}, earned by {self.creator}"
+
+
+class ConnectedAccount(models.Model):
+    """A creator's own account at Stripe, to which withdrawals go."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="connected_account"
+    )
+    # Made before the first request, so that a repeat creates one account.
+    request_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    stripe_account_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001
+    is_payouts_enabled = models.BooleanField(default=False)
+    is_details_submitted = models.BooleanField(default=False)
+    requirements_due = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"Stripe account of {self.user}"
+
+
+class Withdrawal(models.Model):
+    """A creator's request for money: reserved, sent, and then posted or voided."""
+
+    class State(models.TextChoices):
+        IN_REVIEW = "in_review", "Waits for an admin"
+        SENDING = "sending", "On its way"
+        PAID = "paid", "Paid"
+        REFUSED = "refused", "Refused"
+        RETURNED = "returned", "Returned"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="withdrawals"
+    )
+    currency = models.CharField(max_length=3)
+    amount_micros = models.BigIntegerField()
+    state = models.CharField(max_length=12, choices=State)
+    failure = models.CharField(max_length=200, blank=True, default="")
+    stripe_transfer_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_micros__gt=0), name="withdrawal_above_zero")
+        ]
+        indexes = [models.Index(fields=["user", "created_at"], name="withdrawal_of_user")]
+
+    def __str__(self) -> str:
+        return f"withdrawal {self.id}"
