@@ -1,0 +1,70 @@
+"""Create `.venv` and install the pinned requirements, with nothing but the standard library.
+
+The syntax stays old on purpose, so that an old Python says what is wrong instead of failing to
+parse the file.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
+LOCK = os.path.join(ROOT, "requirements-dev.txt")
+STAMP = os.path.join(VENV, "installed")
+
+
+def main():
+    """Leave a `.venv` that holds exactly the lock file's packages, or exit 1 with one sentence."""
+    if sys.version_info < (3, 11):
+        _refuse(
+            "Flattr needs Python 3.11 or newer and found {}.{}: "
+            "run `make PYTHON=python3.11 ...` with a newer one.".format(*sys.version_info[:2])
+        )
+    if not os.access(ROOT, os.W_OK):
+        _refuse("The folder {} cannot be written to by this user.".format(ROOT))
+    wanted = _fingerprint()
+    if _read(STAMP) == wanted and os.path.exists(PYTHON):
+        return
+    print("Installing the pinned requirements into .venv (only when they change) ...", flush=True)
+    _run(
+        [sys.executable, "-m", "venv", "--clear", VENV],
+        "Python's venv module did not work: install it (Debian: apt-get install python3-venv).",
+    )
+    _run(
+        [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        + ["--no-input", "--require-hashes", "--no-deps", "-r", LOCK],
+        "pip could not install the requirements: its message above says why.",
+    )
+    with open(STAMP, "w") as stamp:
+        stamp.write(wanted)
+
+
+def _fingerprint():
+    """Name the lock file's content, the interpreter and the place, since a venv cannot be moved."""
+    with open(LOCK, "rb") as lock:
+        digest = hashlib.sha256(lock.read()).hexdigest()
+    return "{} {} {}\n".format(digest, sys.version.split()[0], VENV)
+
+
+def _read(path):
+    if not os.path.exists(path):
+        return ""
+    with open(path) as file:
+        return file.read()
+
+
+def _run(command, sentence):
+    if subprocess.call(command, cwd=ROOT) != 0:
+        _refuse(sentence)
+
+
+def _refuse(sentence):
+    print(sentence, file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
