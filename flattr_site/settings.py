@@ -145,6 +145,7 @@ def _database(variable: str, url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": _database("DATABASE_URL", env.str("DATABASE_URL"))}
+DATABASE_APP_ROLE = DATABASES["default"]["USER"]
 DATABASE_OWNER = _database(
     "DATABASE_OWNER_URL", env.str("DATABASE_OWNER_URL", env.str("DATABASE_URL"))
 )

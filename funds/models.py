@@ -37,10 +37,10 @@ class LedgerAccount(models.Model):
         related_name="ledger_accounts",
     )
     month = models.DateField(null=True)
-    debits_pending_micros = models.BigIntegerField(default=0)
-    debits_posted_micros = models.BigIntegerField(default=0)
-    credits_pending_micros = models.BigIntegerField(default=0)
-    credits_posted_micros = models.BigIntegerField(default=0)
+    debits_pending_micros = models.BigIntegerField(default=0, db_default=0)
+    debits_posted_micros = models.BigIntegerField(default=0, db_default=0)
+    credits_pending_micros = models.BigIntegerField(default=0, db_default=0)
+    credits_posted_micros = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [
@@ -130,11 +130,21 @@ class Transfer(models.Model):
     fact = models.CharField(max_length=200)
     code = models.CharField(max_length=20, choices=Code)
     phase = models.CharField(max_length=12, choices=Phase, default=Phase.POSTED)
+    # The ledger's trigger checks both accounts of a whole statement at once: a foreign key would
+    # lock the one row of a month's pot for each of a million rows.
     debit_account = models.ForeignKey(
-        LedgerAccount, on_delete=models.PROTECT, related_name="debits", db_index=False
+        LedgerAccount,
+        on_delete=models.PROTECT,
+        related_name="debits",
+        db_index=False,
+        db_constraint=False,
     )
     credit_account = models.ForeignKey(
-        LedgerAccount, on_delete=models.PROTECT, related_name="credits", db_index=False
+        LedgerAccount,
+        on_delete=models.PROTECT,
+        related_name="credits",
+        db_index=False,
+        db_constraint=False,
     )
     amount_micros = models.BigIntegerField()
     # The month that the close booked; empty for what happens between closes.

@@ -10,8 +10,8 @@ MICROS_PER_CENT = 10_000
 BASIS_POINTS = 10_000
 UNITS_MAX = 1_000_000_000
 
+SIGNS = {"EUR": "€", "GBP": "£", "USD": "$"}
 AMOUNT_RULE = re.compile(r"(\d{1,10})(?:[.,](\d{1,2}))?", re.ASCII)
-GROUPED_RULE = re.compile(r"\d{1,3}(?:([.,'’  ])\d{3})+", re.ASCII)
 
 
 class NotAnAmount(ValueError):
@@ -35,16 +35,20 @@ def fee_micros(gross_micros: int, fee_basis_points: int) -> int:
     return gross_micros * fee_basis_points // BASIS_POINTS
 
 
-def parse_amount(text: str) -> int:
+def parse_amount(text: str, currency: str) -> int:
     """Return the micro-units that a person typed: `2`, `2.5`, `2,50` and `EUR 2.50` are amounts.
 
-    At most two decimals, after a comma or a point; no sign, no exponent and no thousands
+    The currency may stand before or after, and no other currency. At most two decimals, after a comma or a point; no sign, no exponent and no thousands
     separator, since `1.000` means one in London and a thousand in Berlin. Raises NotAnAmount.
     """
-    cleaned = text.strip().removeprefix("EUR").removesuffix("EUR").strip("€ \u00a0")
+    cleaned = text.strip()
+    for sign in (currency, SIGNS.get(currency, currency)):
+        cleaned = cleaned.removeprefix(sign).removesuffix(sign).strip("\u00a0 ")
     if cleaned.startswith("-"):
         raise NotAnAmount("Enter an amount above zero.")
-    if re.fullmatch(r"\d+[.,]\d{3,}", cleaned, re.ASCII) or GROUPED_RULE.fullmatch(cleaned):
+    if re.fullmatch(r"[\d.,'\u2019\u00a0\u202f ]*\d", cleaned, re.ASCII) and not (
+        AMOUNT_RULE.fullmatch(cleaned)
+    ):
         raise NotAnAmount("Use at most two decimals and no thousands separator, such as 2.50.")
     found = AMOUNT_RULE.fullmatch(cleaned)
     if not found:
@@ -65,3 +69,8 @@ def format_micros(amount_micros: int, currency: str) -> str:
     units, micros = divmod(abs(amount_micros), MICROS_PER_UNIT)
     decimals = f"{micros:06d}".rstrip("0").ljust(2, "0")
     return f"{sign}{currency}\u00a0{units:,}.{decimals}"
+
+
+def format_micros_floor(amount_micros: int, currency: str) -> str:
+    """Return a balance for people in whole cents, rounded down: never more than there is."""
+    return format_micros(micros_of_cents(cents_floor(amount_micros)), currency)

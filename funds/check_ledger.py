@@ -1,0 +1,176 @@
+"""Recompute what must be true of the ledger, from the transfers alone.
+
+Each check is a question whose answer should be no row. Apps above add their own checks to the
+list that they run (`payouts`); the command is `manage.py check_ledger`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+
+ROWS_SHOWN_MAX = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One named question; `sql` selects a text for each row that breaks the rule."""
+
+    name: str
+    rule: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that is broken, with the first rows that break it."""
+
+    name: str
+    rule: str
+    rows: tuple[str, ...]
+
+
+LEGS = """
+    SELECT debit_account_id AS account_id, true AS is_debit, phase, amount_micros
+    FROM funds_transfer
+    UNION ALL
+    SELECT credit_account_id, false, phase, amount_micros FROM funds_transfer
+"""
+
+SUMS = f"""
+    SELECT account_id,
+        coalesce(sum(amount_micros) FILTER (
+            WHERE is_debit AND phase IN ('posted', 'post_pending')), 0) AS debits_posted,
+        coalesce(sum(amount_micros) FILTER (
+            WHERE NOT is_debit AND phase IN ('posted', 'post_pending')), 0) AS credits_posted,
+        coalesce(sum(CASE phase WHEN 'pending' THEN amount_micros WHEN 'posted' THEN 0
+            ELSE -amount_micros END) FILTER (WHERE is_debit), 0) AS debits_pending,
+        coalesce(sum(CASE phase WHEN 'pending' THEN amount_micros WHEN 'posted' THEN 0
+            ELSE -amount_micros END) FILTER (WHERE NOT is_debit), 0) AS credits_pending
+    FROM ({LEGS}) AS legs
+    GROUP BY account_id
+"""
+
+CHECKS = (
+    Check(
+        "counters",
+        "The counters of each user's account are the sums of its transfers.",
+        f"""
+        SELECT format('account %s', a.id)
+        FROM funds_ledgeraccount a LEFT JOIN ({SUMS}) AS s ON s.account_id = a.id
+        WHERE a.user_id IS NOT NULL AND
+            (a.debits_posted_micros, a.credits_posted_micros,
+             a.debits_pending_micros, a.credits_pending_micros)
+            IS DISTINCT FROM
+            (coalesce(s.debits_posted, 0), coalesce(s.credits_posted, 0),
+             coalesce(s.debits_pending, 0), coalesce(s.credits_pending, 0))
+        """,
+    ),
+    Check(
+        "overdrawn",
+        "No user's account is below zero, what is reserved included.",
+        """
+        SELECT format('account %s', id) FROM funds_ledgeraccount
+        WHERE user_id IS NOT NULL
+            AND credits_posted_micros - debits_posted_micros - debits_pending_micros < 0
+        """,
+    ),
+    Check(
+        "instance_counters",
+        "Accounts of the instance carry no counters.",
+        """
+        SELECT format('account %s', id) FROM funds_ledgeraccount
+        WHERE user_id IS NULL AND (debits_posted_micros, credits_posted_micros,
+            debits_pending_micros, credits_pending_micros) <> (0, 0, 0, 0)
+        """,
+    ),
+    Check(
+        "legs",
+        "Each transfer's accounts exist, share one currency and fit its code.",
+        """
+        SELECT t.fact FROM funds_transfer t
+        LEFT JOIN funds_ledgeraccount d ON d.id = t.debit_account_id
+        LEFT JOIN funds_ledgeraccount c ON c.id = t.credit_account_id
+        WHERE d.id IS NULL OR c.id IS NULL OR d.currency <> c.currency
+            OR NOT funds_is_leg(t.code, d.code, c.code)
+        """,
+    ),
+    Check(
+        "amounts",
+        "Each transfer is above zero and between two accounts.",
+        """
+        SELECT fact FROM funds_transfer
+        WHERE amount_micros <= 0 OR debit_account_id = credit_account_id
+        """,
+    ),
+    Check(
+        "ids",
+        "Each transfer's id is derived from its fact.",
+        "SELECT fact FROM funds_transfer WHERE id <> funds_transfer_id(fact)",
+    ),
+    Check(
+        "resolutions",
+        "Each post or void repeats the pending transfer that it resolves.",
+        """
+        SELECT t.fact FROM funds_transfer t LEFT JOIN funds_transfer p ON p.id = t.pending_id
+        WHERE t.phase IN ('post_pending', 'void_pending') AND
+            (p.phase, p.code, p.debit_account_id, p.credit_account_id, p.amount_micros)
+            IS DISTINCT FROM
+            ('pending', t.code, t.debit_account_id, t.credit_account_id, t.amount_micros)
+        """,
+    ),
+    Check(
+        "resolved_once",
+        "No pending transfer is resolved twice.",
+        """
+        SELECT format('pending %s', pending_id) FROM funds_transfer
+        WHERE pending_id IS NOT NULL GROUP BY pending_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "pots",
+        "No month's pot gives more than it received.",
+        f"""
+        SELECT format('pot of %s in %s', a.month, a.currency)
+        FROM funds_ledgeraccount a JOIN ({SUMS}) AS s ON s.account_id = a.id
+        WHERE a.code = 'pot' AND s.credits_posted < s.debits_posted
+        """,
+    ),
+    Check(
+        "stripe_balance",
+        "What lies at Stripe is not below zero.",
+        f"""
+        SELECT format('stripe_balance in %s', a.currency)
+        FROM funds_ledgeraccount a JOIN ({SUMS}) AS s ON s.account_id = a.id
+        WHERE a.code = 'stripe_balance'
+            AND s.debits_posted - s.credits_posted + (
+                SELECT coalesce(sum(t.amount_micros), 0) FROM funds_transfer t
+                WHERE t.code = 'processor_fee' AND t.credit_account_id = a.id
+            ) < 0
+        """,
+    ),
+    Check(
+        "top_ups",
+        "Each paid top-up is one transfer of its amount, and each such transfer a top-up.",
+        """
+        SELECT coalesce(t.fact, format('top-up %s', p.id))
+        FROM (SELECT * FROM funds_topup WHERE state IN ('paid', 'returned')) AS p
+        FULL JOIN (
+            SELECT * FROM funds_transfer WHERE code = 'top_up'
+        ) AS t ON t.fact = 'top_up:' || p.id
+        WHERE p.id IS NULL OR t.id IS NULL OR p.amount_micros <> t.amount_micros
+        """,
+    ),
+)
+
+
+def run_checks(checks: Iterable[Check] = CHECKS) -> list[Finding]:
+    """Return the rules that are broken, an empty list where all is well. Reads only."""
+    findings = []
+    with connection.cursor() as cursor:
+        for check in checks:
+            cursor.execute(f"SELECT * FROM ({check.sql}) AS broken LIMIT {ROWS_SHOWN_MAX}")  # noqa: S608
+            rows = tuple(str(row[0]) for row in cursor.fetchall())
+            if rows:
+                findings.append(Finding(check.name, check.rule, rows))
+    return findings
