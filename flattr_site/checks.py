@@ -47,7 +47,7 @@ def _address() -> Iterator[CheckMessage]:
 
 
 def _database() -> Iterator[CheckMessage]:
-    if settings.DATABASE_APP_ROLE == settings.DATABASE_OWNER["USER"]:
+    if settings.DATABASE_OWNER["USER"] == settings.DATABASE_APP_ROLE:
         yield Warning(
             "The site connects as the owner of its tables, and could change the ledger.",
             hint="Give DATABASE_URL a role that owns nothing and DATABASE_OWNER_URL the owner.",

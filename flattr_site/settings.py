@@ -55,7 +55,7 @@ STRIPE_CONNECT_WEBHOOK_SECRET = env.str("STRIPE_CONNECT_WEBHOOK_SECRET", "")
 MEANS_GAINED_TASK = "buttons.tasks.complete_presses"
 
 # The page fetcher may reach these although they are private: the sandbox's own blog.
-FETCH_ALLOWED_HOSTS = env.list("FETCH_ALLOWED_HOSTS", [])
+FETCH_ALLOWED_HOSTS: list[str] = env.list("FETCH_ALLOWED_HOSTS", [])
 
 if not DEBUG and (SANDBOX or STRIPE_API_BASE or FETCH_ALLOWED_HOSTS):
     raise ImproperlyConfigured(

@@ -16,6 +16,7 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 
 from accounts.models import User
 from funds.models import LedgerAccount, Transfer
@@ -191,9 +192,9 @@ def post_rows(rows_sql: str, params: Sequence[Any] | dict[str, Any]) -> Written:
 def _find_account(
     code: str, currency: str, user_id: int | None, month: date | None
 ) -> LedgerAccount | None:
-    return LedgerAccount.objects.filter(
-        code=code, currency=currency, user_id=user_id, month=month
-    ).first()
+    accounts = LedgerAccount.objects.filter(code=code, currency=currency, month=month)
+    whose = Q(user_id=user_id) if user_id else Q(user=None)
+    return accounts.filter(whose).first()
 
 
 def _resolve(pending: Transfer, phase: str, reason: str = "") -> Transfer:

@@ -38,8 +38,9 @@ def fee_micros(gross_micros: int, fee_basis_points: int) -> int:
 def parse_amount(text: str, currency: str) -> int:
     """Return the micro-units that a person typed: `2`, `2.5`, `2,50` and `EUR 2.50` are amounts.
 
-    The currency may stand before or after, and no other currency. At most two decimals, after a comma or a point; no sign, no exponent and no thousands
-    separator, since `1.000` means one in London and a thousand in Berlin. Raises NotAnAmount.
+    The currency may stand before or after, and no other one. At most two decimals, after a comma
+    or a point; no sign, no exponent and no thousands separator, since `1.000` means one in London
+    and a thousand in Berlin. Raises NotAnAmount.
     """
     cleaned = text.strip()
     for sign in (currency, SIGNS.get(currency, currency)):
