@@ -1,0 +1,123 @@
+"""The fixed cast, the database as the site's own role, and the ledger checked after each test."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+from django.test import TransactionTestCase
+from django.test.utils import setup_databases, teardown_databases
+
+from accounts.models import User
+from funds.check_ledger import run_checks
+from funds.roles import as_owner
+
+# What Django itself puts into its tables on each migration stays. The rows' guards are off for
+# this one transaction, which the owner may do; a role that owns nothing may not.
+EMPTY_EVERY_TABLE = """
+DO $$
+DECLARE
+    name regclass;
+    guarded regclass[] := ARRAY(SELECT DISTINCT tgrelid FROM pg_trigger WHERE NOT tgisinternal);
+    filled regclass[] := '{}';
+    is_filled boolean;
+BEGIN
+    FOR name IN
+        SELECT c.oid FROM pg_class c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+            AND c.relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s)', name) INTO is_filled;
+        IF is_filled THEN
+            filled := filled || name;
+        END IF;
+    END LOOP;
+    IF cardinality(filled) = 0 THEN
+        RETURN;
+    END IF;
+    FOREACH name IN ARRAY guarded LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', name);
+    END LOOP;
+    EXECUTE 'TRUNCATE ' || array_to_string(filled, ', ') || ' CASCADE';
+    FOREACH name IN ARRAY guarded LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', name);
+    END LOOP;
+END $$
+"""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request, django_test_environment, django_db_blocker, django_db_modify_db_settings
+) -> Iterator[None]:
+    """Make the test database as its owner; the tests then run as the role that owns nothing."""
+    verbosity = request.config.option.verbose
+    with django_db_blocker.unblock():
+        with as_owner():
+            created = setup_databases(verbosity=verbosity, interactive=False)
+        yield
+        with as_owner():
+            teardown_databases(created, verbosity=verbosity)
+
+
+def _empty_as_owner(case: TransactionTestCase) -> None:
+    """Empty the tables after a test that commits: the site's role may not, and triggers refuse."""
+    with as_owner() as connection, connection.cursor() as cursor:
+        cursor.execute(EMPTY_EVERY_TABLE)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_as_owner() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_as_owner)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _ledger_holds(request) -> Iterator[None]:
+    """Recompute the ledger after every test that used the database.
+
+    It asks for the database fixture first, so that it looks before the test is rolled back.
+    """
+    uses_database = {"db", "transactional_db"} & set(request.fixturenames)
+    if request.node.get_closest_marker("django_db") or uses_database:
+        marker = request.node.get_closest_marker("django_db")
+        is_transactional = "transactional_db" in request.fixturenames or (
+            marker is not None and marker.kwargs.get("transaction", False)
+        )
+        request.getfixturevalue("transactional_db" if is_transactional else "db")
+        yield
+        if request.node.get_closest_marker("breaks_ledger") is None:
+            assert not connections["default"].needs_rollback, "the test left a broken transaction"
+            assert run_checks() == []
+    else:
+        yield
+
+
+def _user(name: str) -> User:
+    return User.objects.create_user(
+        email=f"{name}@example.org", username=name, password="correct horse battery"
+    )
+
+
+@pytest.fixture
+def alice(db) -> User:
+    """A patron."""
+    return _user("alice")
+
+
+@pytest.fixture
+def bob(db) -> User:
+    """A creator."""
+    return _user("bob")
+
+
+@pytest.fixture
+def carol(db) -> User:
+    """Another creator."""
+    return _user("carol")
+
+
+@pytest.fixture
+def mallory(db) -> User:
+    """Who tries what she must not."""
+    return _user("mallory")
