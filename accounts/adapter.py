@@ -1,6 +1,5 @@
 """Where allauth asks this site: names, words, and where a confirmed person goes on."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -42,4 +41,3 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def format_email_subject(self, subject: str) -> str:
         return str(subject)
-

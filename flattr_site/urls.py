@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from flattr_site import patterns, views
+from flattr_site.health import health
 
 # Otherwise the admin's own form signs people in without rate limit and without verified mail.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -17,6 +18,7 @@ urlpatterns = [
     path("how-it-works/", views.how_it_works, name="how-it-works"),
     path("privacy/", views.privacy, name="privacy"),
     path("patterns/", patterns.patterns, name="patterns"),
+    path("healthz", health, name="health"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),

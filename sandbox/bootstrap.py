@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 LOCK = os.path.join(ROOT, "requirements-dev.txt")
+PIP_OPTIONS = ["-qq", "--disable-pip-version-check", "--no-input", "--require-hashes", "--no-deps"]
 STAMP = os.path.join(VENV, "installed")
 
 
@@ -34,8 +35,7 @@ def main():
         "Python's venv module did not work: install it (Debian: apt-get install python3-venv).",
     )
     _run(
-        [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        + ["--no-input", "--require-hashes", "--no-deps", "-r", LOCK],
+        [PYTHON, "-m", "pip", "install", *PIP_OPTIONS, "-r", LOCK],
         "pip could not install the requirements: its message above says why.",
     )
     with open(STAMP, "w") as stamp:

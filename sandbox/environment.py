@@ -35,9 +35,11 @@ def data_folder() -> Path:
     """Return the folder of everything the sandbox keeps: `.data`, or SANDBOX_DATA."""
     folder = Path(os.environ.get("SANDBOX_DATA") or ROOT / ".data").resolve()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # The second is where `collectstatic` would write; Django warns of its absence.
+        for made in (folder, ROOT / ".data" / "static"):
+            made.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SandboxError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+        raise SandboxError(f"The folder {made} cannot be made: {error.strerror}.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SandboxError(f"The folder {folder} cannot be written to by this user.")
     return folder
