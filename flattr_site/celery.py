@@ -15,7 +15,10 @@ TICK_SECONDS = 60
 HEARTBEAT_SECONDS = 30
 HEARTBEAT = "flattr_site.tasks.record_heartbeat"
 # In the order of the money: what came in, what may be completed with it, what goes out.
-TICKS: tuple[str, ...] = ()
+TICKS: tuple[str, ...] = (
+    "payouts.tasks.close_due_months",
+    "payouts.tasks.release_revenue",
+)
 
 app = Celery("flattr_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -45,11 +45,18 @@ class MonthThing(models.Model):
 
 
 class Chunk(models.Model):
-    """A range of patrons to divide or of creators to pay: one claim, one transaction."""
+    """A range of a month's work: one claim, one transaction.
+
+    Patrons to divide, a slice of creators to sum up, creators to pay, and creators whose held
+    revenue is released; `index` is one piece of work.
+    """
 
     class Step(models.TextChoices):
         DIVIDE = "divide", "Divide"
+        SUM_UP = "sum_up", "Sum up"
+        INDEX = "index", "Index"
         PAY = "pay", "Pay"
+        RELEASE = "release", "Release"
 
     class State(models.TextChoices):
         DUE = "due", "Due"
@@ -58,7 +65,7 @@ class Chunk(models.Model):
         NEEDS_ATTENTION = "needs_attention", "Needs attention"
 
     month = models.ForeignKey(Month, on_delete=models.PROTECT, related_name="chunks")
-    step = models.CharField(max_length=6, choices=Step)
+    step = models.CharField(max_length=8, choices=Step)
     currency = models.CharField(max_length=3, blank=True, default="")
     first_id = models.BigIntegerField()
     last_id = models.BigIntegerField()
@@ -125,8 +132,16 @@ class PatronStatement(models.Model):
     flattrs = models.PositiveIntegerField()
     waiting_flattrs = models.PositiveIntegerField()
     created_at = models.DateTimeField(db_default=TransactionNow())
+    mailed_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["month", "id"],
+                condition=Q(mailed_at=None),
+                name="patron_statement_unmailed",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["month", "patron"], name="patron_statement_once"),
             models.CheckConstraint(
@@ -157,8 +172,16 @@ class CreatorStatement(models.Model):
     flattrs = models.PositiveIntegerField()
     patrons = models.PositiveIntegerField()
     created_at = models.DateTimeField(db_default=TransactionNow())
+    mailed_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["month", "id"],
+                condition=Q(mailed_at=None),
+                name="creator_statement_unmailed",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["month", "currency", "creator"], name="creator_statement_once"
