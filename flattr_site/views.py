@@ -7,6 +7,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from accounts.models import User
+from flattr_site.dashboard import dashboard_of
 from funds.money import MICROS_PER_CENT, cents_floor, fee_micros, format_micros
 
 EXAMPLE_SHARE_MICROS = 50 * MICROS_PER_CENT  # EUR 6 shared among 12 clicks.
@@ -48,7 +50,8 @@ def privacy(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def dashboard(request: HttpRequest) -> HttpResponse:
-    return render(request, "dashboard.html")
+    assert isinstance(request.user, User)
+    return render(request, "dashboard.html", {"home": dashboard_of(request.user), **rules()})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
