@@ -89,7 +89,7 @@ SELECT
 WHY = {
     "unproven": "Nobody has proven that it is theirs",
     "own": "It is yours now, so it will not be counted",
-    "closed": "Its owner’s account is closed",
+    "closed": "The account of its owner is closed",
     "means": "Its owner cannot receive yet",
 }
 
@@ -190,7 +190,7 @@ class Dashboard:
 
     @property
     def is_first_run(self) -> bool:
-        """Whether the person has neither given nor earned anything yet, and sees the first steps."""
+        """Whether the person has neither given nor earned yet, and sees the first steps."""
         return not (self.patron_statements or self.creator_statements) and not (
             self.gives_micros and self.counted_flattrs and self.figures.things
         )
