@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock
+.PHONY: help setup run close lock
 
 help: ## List every target.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -11,6 +11,12 @@ help: ## List every target.
 
 setup: ## Create .venv and install the pinned requirements into it.
 	@$(PYTHON) sandbox/bootstrap.py
+
+run: setup ## Start the whole site with its sandbox; Ctrl-C stops all of it.
+	@exec $(BIN)/python -m sandbox run
+
+close: setup ## End the current month at once, so that creators can withdraw.
+	@$(BIN)/python -m sandbox manage close_month --now
 
 lock: ## Compile requirements*.txt anew from requirements*.in, with hashes.
 	@$(PYTHON) -m venv .data/lock && .data/lock/bin/pip install -qq --disable-pip-version-check uv
