@@ -11,6 +11,8 @@ from accounts.models import User
 from funds.check_ledger import run_checks
 from funds.roles import as_owner
 
+pytest_plugins = ["tests.stripe_fixtures"]
+
 # What Django itself puts into its tables on each migration stays. The rows' guards are off for
 # this one transaction, which the owner may do; a role that owns nothing may not.
 EMPTY_EVERY_TABLE = """
