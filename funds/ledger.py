@@ -185,7 +185,13 @@ def post_rows(rows_sql: str, params: Sequence[Any] | dict[str, Any]) -> Written:
         cursor.execute(INSERT_ROWS.format(rows=rows_sql), params)
         asked, new, same = cursor.fetchone()
         if new + same != asked:
-            raise TransferConflict(f"{asked - new - same} of {asked} facts were recorded otherwise")
+            # Another transaction may have recorded the same facts while this statement waited for
+            # it, or the rows name a fact twice: neither is in the snapshot of that statement.
+            cursor.execute(INSERT_ROWS.format(rows=rows_sql), params)
+            asked, late, same = cursor.fetchone()
+            new += late
+            if late + same != asked:
+                raise TransferConflict(f"{asked - late - same} of {asked} facts differ")
         return Written(asked, new)
 
 
