@@ -371,9 +371,7 @@ def test_the_same_fact_at_once_is_recorded_once(alice):
 def test_a_pending_transfer_resolves_one_way_also_at_once(alice):
     give(revenue_of(alice), 10)
     pending = reserve("withdrawal:1", alice, 10)
-    results = at_once(
-        lambda: ledger.post_pending(pending), lambda: ledger.void_pending(pending)
-    )
+    results = at_once(lambda: ledger.post_pending(pending), lambda: ledger.void_pending(pending))
     assert sorted(type(result).__name__ for result in results) == ["Transfer", "TransferConflict"]
     assert Transfer.objects.filter(pending=pending).count() == 1
 
