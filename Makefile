@@ -1,9 +1,11 @@
 # Every target is one sentence in `make help`. PYTHON chooses the interpreter for the first set-up.
 PYTHON ?= python3
 BIN := .venv/bin
+# The type checker imports the settings; nothing is connected to.
+FOR_TYPES := DEBUG=true SECRET_KEY=none DATABASE_URL=postgres://none@localhost/none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run close lock
+.PHONY: help setup run close check test clean lock
 
 help: ## List every target.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -17,6 +19,23 @@ run: setup ## Start the whole site with its sandbox; Ctrl-C stops all of it.
 
 close: setup ## End the current month at once, so that creators can withdraw.
 	@$(BIN)/python -m sandbox manage close_month --now
+
+check: setup ## Lint, check the formatting, the types, the import contracts and the templates.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(FOR_TYPES) $(BIN)/mypy .
+	$(BIN)/lint-imports
+	@# djade exits 1 when it would change a template; it reads only what git tracks.
+	@git ls-files -z -- '*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2 --check
+
+test: setup check ## Set up, check everything, and run all tests, those in a browser included.
+	$(BIN)/python -m sandbox browser
+	$(BIN)/python -m sandbox manage makemigrations --check --dry-run
+	$(BIN)/pytest -q -n 2 -m 'not e2e'
+	$(BIN)/pytest -q -m e2e
+
+clean: ## Delete the sandbox's data: databases, mail, logs and secrets.
+	rm -rf .data
 
 lock: ## Compile requirements*.txt anew from requirements*.in, with hashes.
 	@$(PYTHON) -m venv .data/lock && .data/lock/bin/pip install -qq --disable-pip-version-check uv

@@ -25,6 +25,7 @@ class Child:
         self.log = log
         self.stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_asked = False
 
     @property
     def pid(self) -> int:
@@ -56,7 +57,9 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def ask_to_stop(self) -> None:
-        if self.is_running():
+        """Send the stop signal once: a second one means "at once" to PostgreSQL and Celery."""
+        if self.is_running() and not self._is_asked:
+            self._is_asked = True
             os.kill(self.pid, self.stop_signal)
 
     def stop(self, wait_seconds: int = 10) -> None:
@@ -71,6 +74,7 @@ class Child:
         _kill_group(self._process.pid)
         self._process.wait()
         self._process = None
+        self._is_asked = False
 
     def last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
