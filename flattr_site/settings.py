@@ -85,6 +85,9 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "csp",
 ]
+if SANDBOX:
+    # For its command `load_demo`; nothing of the site imports it.
+    INSTALLED_APPS.append("sandbox")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
