@@ -5,7 +5,7 @@ BIN := .venv/bin
 FOR_TYPES := DEBUG=true SECRET_KEY=none DATABASE_URL=postgres://none@localhost/none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run close check test clean lock
+.PHONY: help setup run close check format test clean lock
 
 help: ## List every target.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -27,6 +27,11 @@ check: setup ## Lint, check the formatting, the types, the import contracts and 
 	$(BIN)/lint-imports
 	@# djade exits 1 when it would change a template; it reads only what git tracks.
 	@git ls-files -z -- '*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2 --check
+
+format: setup ## Format the code and the templates.
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	@git ls-files -z -- '*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2 || true
 
 test: setup check ## Set up, check everything, and run all tests, those in a browser included.
 	$(BIN)/python -m sandbox browser

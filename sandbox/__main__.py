@@ -1,5 +1,4 @@
-"""`python -m sandbox run`, `python -m sandbox browser             find or install the Chromium of the browser tests
-python -m sandbox manage ARGUMENTS`; behind `make run` and others."""
+"""The sandbox's commands, behind `make run`, `make close` and `make test`."""
 
 import subprocess
 import sys
