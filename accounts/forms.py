@@ -117,4 +117,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         username = str(self.cleaned_data["username"])
         if username != self.initial["username"]:
             validate_not_reserved(username)
+            others = User.objects.exclude(pk=self.instance.pk)
+            if others.filter(username__iexact=username).exists():
+                raise forms.ValidationError("This username is taken.")
         return username
