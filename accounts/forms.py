@@ -75,7 +75,7 @@ class ChangePasswordForm(PlainFields, allauth_forms.ChangePasswordForm):  # type
     }
 
 
-class ChangeEmailForm(PlainFields, allauth_forms.ChangeEmailForm):  # type: ignore[misc]
+class NewEmailForm(PlainFields, allauth_forms.AddEmailForm):  # type: ignore[misc]
     labels = {"email": "New e-mail address"}
 
 

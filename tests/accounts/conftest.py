@@ -43,7 +43,7 @@ def sign_in(db):
 @pytest.fixture
 def link_in_mail():
     def link_in_mail(place=-1):
-        return re.search(r"http://testserver(/\S+)", mail.outbox[place].body)[1]
+        return re.findall(r"http://testserver(/\S+)", str(mail.outbox[place].body))[0]
 
     return link_in_mail
 

@@ -120,9 +120,15 @@ def test_people_can_sign_in_while_redis_is_down(client, verified, sign_in, setti
     assert sign_in(client).headers["Location"] == "/dashboard/"
 
 
-def test_a_new_address_counts_once_it_is_confirmed(client, verified, sign_in, link_in_mail):
+def test_a_new_address_needs_the_password_and_a_confirmation(
+    client, verified, sign_in, link_in_mail
+):
     sign_in(client)
-    client.post("/accounts/email/", {"email": "new@example.org", "action_add": ""})
+    asked = client.post("/accounts/email/", {"email": "new@example.org", "action_add": ""})
+    assert asked.headers["Location"] == "/accounts/reauthenticate/?next=%2Faccounts%2Femail%2F"
+    assert mail.outbox == []
+    proof = {"password": "correct horse battery", "next": "/accounts/email/"}
+    client.post("/accounts/reauthenticate/", proof)
     verified.refresh_from_db()
     assert verified.email == "alice@example.org"
     client.post(link_in_mail())

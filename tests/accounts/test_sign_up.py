@@ -1,5 +1,7 @@
 import pytest
+from allauth.account.models import EmailAddress
 from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 
 from accounts.models import User
@@ -26,7 +28,7 @@ def test_opening_the_link_alone_confirms_nothing(client, sign_up, link_in_mail):
     """Mail scanners open links too."""
     sign_up()
     client.get(link_in_mail())
-    assert not User.objects.get().emailaddress_set.get().verified
+    assert not EmailAddress.objects.get().verified
 
 
 def test_an_unconfirmed_address_cannot_act(client, sign_up, sign_in):
@@ -120,7 +122,9 @@ def test_a_refused_form_names_its_fields_and_errors(sign_up):
 
 def test_the_mail_has_text_and_html(sign_up):
     sign_up()
-    (html, kind) = mail.outbox[0].alternatives[0]
-    assert kind == "text/html"
-    assert "Confirm my address" in html
-    assert mail.outbox[0].subject == "Confirm your address for Flattr"
+    message = mail.outbox[0]
+    assert isinstance(message, EmailMultiAlternatives)
+    assert message.body_contains("Confirm that this is your address")
+    assert "Confirm my address" in str(message.alternatives[0].content)
+    assert message.alternatives[0].mimetype == "text/html"
+    assert message.subject == "Confirm your address for Flattr"
