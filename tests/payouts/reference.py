@@ -5,7 +5,7 @@ It shares no code, no query and no type with the application: plain values, frac
 The rule: a patron gives min(monthly budget, funds at the close), divided by the number of counted
 flattrs; the left-over micros go one each to the earliest. A flattr is counted when its thing has a
 proven owner who is able to receive and is not the patron; one made in the month that is not counted
-waits, counts in the first close that can count it, and expires after six months. What a creator
+waits, counts in the first close that can count it, and expires in the sixth that cannot. What a creator
 received in the month is less a fee, rounded down in their favour.
 """
 
@@ -54,9 +54,6 @@ class World:
 
     def close(self, month: int) -> dict[tuple[str, str], int]:
         """Close one month and return what each (patron, thing) gave, in micros."""
-        for click in self.clicks:
-            if click.state == "waiting" and month - click.month >= WAITING_MONTHS:
-                click.state = "expired"
         able = {thing for thing, owner in self.owners.items() if owner and self.is_able(owner)}
         shares: dict[tuple[str, str], int] = {}
         for person in self.people.values():
@@ -77,6 +74,8 @@ class World:
             elif click.thing in able:
                 click.state = "counted"
                 counted.append(click)
+            elif month - click.month >= WAITING_MONTHS:
+                click.state = "expired"
             else:
                 click.state = "waiting"
         counted.sort(key=lambda click: click.moment)
@@ -86,8 +85,7 @@ class World:
             shares[index] += 1
         person.funds -= sum(shares)
         return {
-            (person.name, click.thing): share
-            for click, share in zip(counted, shares, strict=True)
+            (person.name, click.thing): share for click, share in zip(counted, shares, strict=True)
         }
 
     def _pay(self, shares: dict[tuple[str, str], int]) -> None:
