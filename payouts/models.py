@@ -6,8 +6,10 @@ from django.conf import settings
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.lookups import Exact
 
 from buttons.models import Flattr, Month, Thing
+from funds.money import MICROS_PER_CENT
 
 
 class MonthPatron(models.Model):
@@ -232,16 +234,52 @@ class Withdrawal(models.Model):
     currency = models.CharField(max_length=3)
     amount_micros = models.BigIntegerField()
     state = models.CharField(max_length=12, choices=State)
+    # Why it was refused or came back, in words for the creator.
     failure = models.CharField(max_length=200, blank=True, default="")
     stripe_transfer_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    reviewed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount_micros__gt=0), name="withdrawal_above_zero")
+            models.CheckConstraint(condition=Q(amount_micros__gt=0), name="withdrawal_above_zero"),
+            # Stripe moves whole cents.
+            models.CheckConstraint(
+                condition=Exact(F("amount_micros") % MICROS_PER_CENT, 0),
+                name="withdrawal_in_whole_cents",
+            ),
         ]
-        indexes = [models.Index(fields=["user", "created_at"], name="withdrawal_of_user")]
+        indexes = [
+            models.Index(fields=["user", "created_at"], name="withdrawal_of_user"),
+            models.Index(fields=["created_at"], name="withdrawal_by_time"),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(mailed_at=None, ended_at__isnull=False),
+                name="withdrawal_unmailed",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"withdrawal {self.id}"
+
+
+class BooksCheck(models.Model):
+    """One run of the books' checks, kept so that the admin can show the last one."""
+
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(auto_now_add=True)
+    checks = models.PositiveIntegerField()
+    is_sound = models.BooleanField()
+    findings = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = "check of the books"
+        verbose_name_plural = "checks of the books"
+
+    def __str__(self) -> str:
+        return f"{'sound' if self.is_sound else 'BROKEN'} at {self.started_at:%Y-%m-%d %H:%M}"

@@ -8,8 +8,8 @@ from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
 
 from accounts.models import User
-from funds.check_ledger import run_checks
 from funds.roles import as_owner
+from payouts.check_books import run_checks
 
 pytest_plugins = ["tests.stripe_fixtures"]
 
