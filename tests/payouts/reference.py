@@ -5,8 +5,8 @@ It shares no code, no query and no type with the application: plain values, frac
 The rule: a patron gives min(monthly budget, funds at the close), divided by the number of counted
 flattrs; the left-over micros go one each to the earliest. A flattr is counted when its thing has a
 proven owner who is able to receive and is not the patron; one made in the month that is not counted
-waits, counts in the first close that can count it, and expires in the sixth that cannot. What a creator
-received in the month is less a fee, rounded down in their favour.
+waits, counts in the first close that can count it, and expires six months later at one that cannot.
+What a creator received in the month is less a fee, rounded down in their favour.
 """
 
 from collections import defaultdict
