@@ -125,6 +125,6 @@ def test_the_mail_has_text_and_html(sign_up):
     message = mail.outbox[0]
     assert isinstance(message, EmailMultiAlternatives)
     assert message.body_contains("Confirm that this is your address")
-    assert "Confirm my address" in str(message.alternatives[0].content)
-    assert message.alternatives[0].mimetype == "text/html"
+    assert "Confirm my address" in str(message.alternatives[0][0])
+    assert message.alternatives[0][1] == "text/html"
     assert message.subject == "Confirm your address for Flattr"
