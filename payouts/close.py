@@ -288,7 +288,8 @@ def _work_on_a_chunk(month: date) -> bool:
             chunk = (
                 Chunk.objects.select_for_update(skip_locked=True)
                 .filter(month=month, state=State.DUE, next_try_at__lte=Now())
-                .order_by("id")
+                # What failed comes last, so that it holds nobody up.
+                .order_by("attempts", "id")
                 .first()
             )
             if chunk is None:
@@ -479,7 +480,7 @@ def _halve(chunk: Chunk) -> bool:
 def _set_patron_aside(chunk: Chunk) -> None:
     """Mark the one patron of a chunk for an admin; their flattrs wait for the next close."""
     MonthPatron.objects.filter(
-        month=chunk.month_id, patron__range=(chunk.first_id, chunk.last_id)
+        month=chunk.month_id, patron_id__gte=chunk.first_id, patron_id__lte=chunk.last_id
     ).update(needs_attention=True)
     try:
         with transaction.atomic():
