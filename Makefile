@@ -34,7 +34,7 @@ format: setup ## Format the code and the templates.
 	@git ls-files -z -- '*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2 || true
 
 test: setup check ## Set up, check everything, and run all tests, those in a browser included.
-	$(BIN)/python -m sandbox browser
+	$(BIN)/python -m sandbox.browser
 	$(BIN)/python -m sandbox manage makemigrations --check --dry-run
 	$(BIN)/pytest -q -n 2 -m 'not e2e'
 	$(BIN)/pytest -q -m e2e

@@ -189,8 +189,7 @@ def record_check() -> BooksCheck:
     """Check the books and keep the result, which the admin shows."""
     started_at = timezone.now()
     findings = [
-        {"name": found.name, "rule": found.rule, "rows": list(found.rows)}
-        for found in run_checks()
+        {"name": found.name, "rule": found.rule, "rows": list(found.rows)} for found in run_checks()
     ]
     return BooksCheck.objects.create(
         started_at=started_at, checks=len(CHECKS), findings=findings, is_sound=not findings

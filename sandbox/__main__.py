@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-from sandbox.browser import installed_chromium
 from sandbox.environment import ROOT, attached_parts, data_folder
 from sandbox.errors import SandboxError
 from sandbox.run import run
@@ -11,7 +10,6 @@ from sandbox.stopping import StopRequested, say, stop_on_signals
 
 USAGE = """\
 python -m sandbox run                 start the whole site and what stands in for the outside
-python -m sandbox browser             find or install the Chromium of the browser tests
 python -m sandbox manage ARGUMENTS    run manage.py with the sandbox's environment and database
 """
 
@@ -21,9 +19,6 @@ def main(arguments: list[str]) -> int:
         stop_on_signals()
         if arguments == ["run"]:
             run()
-            return 0
-        if arguments == ["browser"]:
-            say(f"Browser tests use {installed_chromium()}.")
             return 0
         if arguments[:1] == ["manage"]:
             return manage(arguments[1:])

@@ -1,4 +1,4 @@
-"""The Chromium of the browser tests: found on this machine, or installed."""
+"""`python -m sandbox.browser`: the Chromium of the browser tests, found here or installed."""
 
 import os
 import shutil
@@ -60,3 +60,10 @@ def _succeeds(command: list[str]) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
+
+
+if __name__ == "__main__":
+    try:
+        print(f"The browser tests use {installed_chromium()}.")
+    except SandboxError as error:
+        sys.exit(str(error))

@@ -1,19 +1,23 @@
-"""Bring the sandbox's database up to date, and fill it once; prints the demo sign-ins."""
-
-import sys
+"""Bring the sandbox's database up to date, and fill it on the first start."""
 
 import django
-from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.migrations.executor import MigrationExecutor
 
-from funds.roles import as_owner
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - After setup: it reads models.
+from django.db import DEFAULT_DB_ALIAS, connection  # noqa: E402
+from django.db.migrations.executor import MigrationExecutor  # noqa: E402
+
+from funds.roles import as_owner  # noqa: E402
+from sandbox.demo.load import load  # noqa: E402
+from sandbox.environment import port_of  # noqa: E402
+from sandbox.ports import LOOPBACK  # noqa: E402
 
 
 def main() -> None:
-    # Everything but the sign-ins goes to the terminal, which shows standard error.
     if has_unapplied_migrations():
-        call_command("migrate", interactive=False, verbosity=0, stdout=sys.stderr)
+        call_command("migrate", interactive=False, verbosity=0)
+    load(f"http://{LOOPBACK}:{port_of('BLOG_PORT')}")
 
 
 def has_unapplied_migrations() -> bool:
@@ -24,5 +28,4 @@ def has_unapplied_migrations() -> bool:
 
 
 if __name__ == "__main__":
-    django.setup()
     main()

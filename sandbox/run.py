@@ -1,5 +1,6 @@
 """`make run`: the whole site on one machine, and what stands in for the outside world."""
 
+import hashlib
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox.children import Child, wait_until
+from sandbox.demo.people import DEMO_PASSWORD, DEMO_PEOPLE
 from sandbox.environment import PORTS, ROOT, Parts, data_folder, held_parts, port_of
 from sandbox.errors import SandboxError
 from sandbox.ports import LOOPBACK, answers, is_free
@@ -15,6 +17,8 @@ from sandbox.stopping import say
 
 START_SECONDS = 60
 WATCH_SECONDS = 0.5
+# Who answers on which port.
+PAGES = {"web": "PORT", "blog": "BLOG_PORT", "stripe": "STRIPE_PORT"}
 WEB_WORKERS = 2
 WEB_THREADS = 4
 BANNER = """
@@ -26,7 +30,8 @@ BANNER = """
     Stripe, pretended    http://{loopback}:{stripe}/
     Admin                http://localhost:{web}/admin/
 
-{sign_ins}
+    Sign in with the password {password} as
+{people}
   What to try: open the blog and press a Flattr button; or sign up, read the mail, add
   money with the card 4242 4242 4242 4242, and then run `make close` in another terminal:
   it ends the month at once, and the creators can withdraw what they earned.
@@ -50,31 +55,40 @@ def run() -> None:
     with held_parts(folder) as parts:
         try:
             environment = parts.environment()
-            sign_ins = _prepare(environment)
-            with _started(_children(folder), _commands(folder, environment), environment) as site:
-                _wait_for_pages(site)
+            _prepare(parts, environment)
+            with _started(_commands(folder, environment), environment, folder / "logs") as site:
                 ready.touch()
-                say(_banner(folder, sign_ins))
+                say(_banner(folder))
                 _watch(site, parts)
         finally:
             ready.unlink(missing_ok=True)
             say("Stopping ...")
 
 
-def _prepare(environment: Mapping[str, str]) -> str:
-    """Migrate and fill the database where needed; return what the banner says of sign-ins."""
+def _prepare(parts: Parts, environment: Mapping[str, str]) -> None:
+    """Migrate and fill the database, unless this very cluster has seen these very migrations."""
+    seen = parts.folder / "postgres" / "prepared"
+    wanted = _fingerprint_of_migrations()
+    if parts.postgres is not None and seen.exists() and seen.read_text() == wanted:
+        return
     command = [sys.executable, "-m", "sandbox.prepare"]
-    prepared = subprocess.run(
-        command, cwd=ROOT, env=dict(environment), stdout=subprocess.PIPE, text=True
-    )
-    if prepared.returncode != 0:
+    if subprocess.call(command, cwd=ROOT, env=dict(environment)) != 0:
         raise SandboxError("The database could not be prepared: the lines above say why.")
-    return prepared.stdout
+    if parts.postgres is not None:
+        seen.write_text(wanted)
+
+
+def _fingerprint_of_migrations() -> str:
+    digest = hashlib.sha256()
+    for file in sorted([*ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/migrations/*.sql")]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _commands(folder: Path, environment: Mapping[str, str]) -> dict[str, list[str]]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "--app", "flattr_site"]
+    # The web comes first: `_started` waits for it.
     commands = {
         "web": [
             *python,
@@ -83,6 +97,7 @@ def _commands(folder: Path, environment: Mapping[str, str]) -> dict[str, list[st
             f"--bind={LOOPBACK}:{environment['PORT']}",
             f"--workers={WEB_WORKERS}",
             f"--threads={WEB_THREADS}",
+            "--preload",
             "--graceful-timeout=5",
             "--access-logfile=-",
             "--no-control-socket",
@@ -96,24 +111,24 @@ def _commands(folder: Path, environment: Mapping[str, str]) -> dict[str, list[st
     return commands
 
 
-def _children(folder: Path) -> Mapping[str, Child]:
-    names = ("web", "worker", "beat", "blog", "stripe")
-    return {name: Child(name, folder / "logs" / f"{name}.log") for name in names}
-
-
 @contextmanager
 def _started(
-    children: Mapping[str, Child],
-    commands: Mapping[str, list[str]],
-    environment: Mapping[str, str],
+    commands: Mapping[str, list[str]], environment: Mapping[str, str], logs: Path
 ) -> Iterator[list[Child]]:
-    """Run the commands; at the end ask all to stop at once, then wait for each."""
-    started = []
+    """Run the commands; at the end ask all to stop at once, then wait for each.
+
+    The site itself starts alone, so that nothing slows down its first page.
+    """
+    started: list[Child] = []
     try:
         for name, command in commands.items():
-            children[name].log.unlink(missing_ok=True)
-            children[name].start(command, environment, ROOT)
-            started.append(children[name])
+            child = Child(name, logs / f"{name}.log")
+            child.log.unlink(missing_ok=True)
+            child.start(command, environment, ROOT)
+            started.append(child)
+            if name == "web":
+                _wait_for(started, [port_of("PORT")])
+        _wait_for(started, [port_of(PAGES[name]) for name in commands if name in PAGES])
         yield started
     finally:
         for child in started:
@@ -122,11 +137,7 @@ def _started(
             child.stop()
 
 
-def _wait_for_pages(site: list[Child]) -> None:
-    names = {child.name for child in site}
-    wanted = {"web": "PORT", "blog": "BLOG_PORT", "stripe": "STRIPE_PORT"}
-    ports = [port_of(port) for name, port in wanted.items() if name in names]
-
+def _wait_for(site: list[Child], ports: list[int]) -> None:
     def is_up() -> bool:
         _require_running(site)
         return all(answers(port) for port in ports)
@@ -151,12 +162,14 @@ def _require_running(site: list[Child]) -> None:
             )
 
 
-def _banner(folder: Path, sign_ins: str) -> str:
+def _banner(folder: Path) -> str:
+    people = [f"      {person.email:<24} {person.about}" for person in DEMO_PEOPLE]
     return BANNER.format(
         web=port_of("PORT"),
         blog=port_of("BLOG_PORT"),
         stripe=port_of("STRIPE_PORT"),
         loopback=LOOPBACK,
-        sign_ins=sign_ins,
+        password=DEMO_PASSWORD,
+        people="\n".join(people),
         logs=folder / "logs",
     )

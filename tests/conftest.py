@@ -11,7 +11,7 @@ from accounts.models import User
 from funds.roles import as_owner
 from payouts.check_books import run_checks
 
-pytest_plugins = ["tests.stripe_fixtures"]
+pytest_plugins = ["tests.running_site", "tests.stripe_fixtures"]
 
 # What Django itself puts into its tables on each migration stays. The rows' guards are off for
 # this one transaction, which the owner may do; a role that owns nothing may not.

@@ -1,4 +1,4 @@
-"""The posts, each by a demo creator and each embedding the button in another way."""
+"""The posts: the demo's things, each embedding the button in one of three ways."""
 
 from dataclasses import dataclass
 
@@ -69,6 +69,43 @@ POSTS = (
             "the water rises or falls: two ratchets see to that. The drawings and the notes on "
             "what barnacles do to bearings are in the repository.",
             "It loses four minutes a day. So does the harbour master.",
+        ),
+    ),
+    Post(
+        slug="what-to-do-with-the-heel",
+        author="bob",
+        title="What to do with the heel",
+        summary="Seven lives of the end of a loaf.",
+        embed="element",
+        paragraphs=(
+            "The heel is where the loaf keeps its memory. Rub it with garlic and it is a starter; "
+            "tear it into soup and it is supper; forget it for a week and it is crumbs, which is "
+            "three more recipes.",
+            "The seventh life is the best one: give it to whoever bakes the next loaf.",
+        ),
+    ),
+    Post(
+        slug="eleven-minutes-of-owl",
+        author="carol",
+        title="Eleven minutes of owl",
+        summary="The whole argument between two owls, uncut.",
+        embed="badge",
+        paragraphs=(
+            "People wrote to ask what the owls said after I faded them out. Here is all of it, "
+            "with the pauses, which are the best part: each of them is an owl thinking.",
+            "Wear headphones. The second owl is forty metres behind your left shoulder.",
+        ),
+    ),
+    Post(
+        slug="letters-to-a-lighthouse",
+        author="fritz",
+        title="Letters to a lighthouse",
+        summary="It has not answered yet.",
+        embed="payment",
+        paragraphs=(
+            "Dear lighthouse, I can see you from the kitchen. You blink at everybody, I know, but "
+            "at ten past nine it is only me at the window, so I take it personally.",
+            "I will write again when the fog lifts.",
         ),
     ),
 )

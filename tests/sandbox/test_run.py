@@ -1,0 +1,138 @@
+"""`make run` as a person meets it: started, stopped, and refused with one sentence."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from sandbox.children import wait_until
+from sandbox.environment import ROOT
+from tests.running_site import running_sandbox, sandbox_environment
+
+pytestmark = pytest.mark.e2e
+
+
+def sandbox(environment, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of the processes whose environment or arguments name the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            what = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if os.fsencode(folder) in what and state != "Z" and int(process.name) != os.getpid():
+            found.append(what.replace(b"\0", b" ").decode(errors="replace")[:120])
+    return found
+
+
+def page(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def test_every_part_answers_and_the_worker_proves_itself(running_site):
+    assert "Flattr" in page(running_site.web)
+    assert "/submit/auto?" in page(f"{running_site.blog}/posts/the-hour-before-the-birds/")
+    assert "No mail yet" in page(f"{running_site.blog}/mail/")
+    assert wait_until(lambda: is_healthy(running_site.web), 30)
+
+
+def is_healthy(web: str) -> bool:
+    try:
+        return '"status": "ok"' in page(f"{web}/healthz")
+    except urllib.error.HTTPError:
+        return False
+
+
+def test_the_blog_refuses_another_name_for_itself(running_site):
+    request = urllib.request.Request(f"{running_site.blog}/mail/", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code == 421
+
+
+def test_a_command_joins_the_sandbox_that_runs(running_site):
+    assert "[X] 0001_initial" in running_site.manage("showmigrations", "funds")
+
+
+def test_a_second_run_from_the_same_folder_is_refused(running_site):
+    second = sandbox_environment(running_site.folder)
+    refused = sandbox(second, "run")
+    assert refused.returncode == 1
+    assert "already runs from" in refused.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_way_of_stopping_leaves_no_process(tmp_path, number):
+    folder = tmp_path / "with a space"
+    with running_sandbox(folder) as site:
+        assert processes_of(folder)
+        site.process.send_signal(number)
+        site.process.wait(30)
+        assert processes_of(folder) == []
+
+
+def test_a_killed_supervisor_takes_its_children_along(tmp_path):
+    with running_sandbox(tmp_path) as site:
+        site.process.kill()
+        site.process.wait(30)
+        assert wait_until(lambda: processes_of(tmp_path) == [], 30), processes_of(tmp_path)
+
+
+def test_a_taken_port_is_one_sentence(tmp_path):
+    environment = sandbox_environment(tmp_path)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(environment["BLOG_PORT"])))
+        taken.listen()
+        refused = sandbox(environment, "run")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"Port {environment['BLOG_PORT']} is taken")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DATABASE_URL", "not an address", "DATABASE_URL must look like postgres://"),
+        ("DATABASE_URL", "postgres://a:b@127.0.0.1:1/c", "DATABASE_URL does not lead to"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0", "REDIS_URL does not lead to"),
+        ("REDIS_URL", "not an address", "REDIS_URL does not lead to"),
+        ("PORT", "eighty", "PORT must be a port"),
+        ("SANDBOX_DATA", "/proc/flattr", "The folder /proc/flattr cannot be made"),
+    ],
+)
+def test_a_broken_setting_is_one_sentence(tmp_path, name, value, sentence):
+    refused = sandbox({**sandbox_environment(tmp_path), name: value}, "run")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(sentence)
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_an_old_python_is_told_what_it_needs(tmp_path):
+    """Runs the bootstrap with a version it refuses, since no such Python is at hand."""
+    script = (
+        "import sys, collections; sys.version_info = (3, 9, 2); "
+        "sys.argv = ['bootstrap.py']; "
+        f"exec(open({str(ROOT / 'sandbox' / 'bootstrap.py')!r}).read(), "
+        f"{{'__name__': '__main__', '__file__': {str(ROOT / 'sandbox' / 'bootstrap.py')!r}}})"
+    )
+    refused = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Flattr needs Python 3.11 or newer and found 3.9")
