@@ -6,7 +6,7 @@ from datetime import date
 from threading import Barrier
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ from funds import ledger
 from funds.ledger import InsufficientFunds, TransferConflict, TransferRefused, Written
 from funds.models import LedgerAccount, Transfer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.ledger_alone]
 
 AUGUST = date(2026, 8, 1)
 REASON = "Opening balance of a test."
@@ -259,58 +259,60 @@ def test_a_refusal_leaves_the_transaction_usable(alice):
 # Rows in one statement.
 
 ROWS = """
-    SELECT 'month_budget:' || a.user_id, 'month_budget', a.id, %(pot)s, %(amount)s, %(month)s::date
-    FROM funds_ledgeraccount a WHERE a.id = ANY (%(accounts)s)
+    SELECT 'reuse:' || r.user_id, 'reuse', r.id, f.id, %(amount)s, NULL::date
+    FROM funds_ledgeraccount r JOIN funds_ledgeraccount f USING (user_id)
+    WHERE r.user_id = ANY (%(users)s) AND r.code = 'revenue' AND f.code = 'funds'
 """
 
 
-def give_budgets(*users, amount_micros):
-    accounts = [funds_of(user).pk for user in users]
-    params = {"pot": pot().pk, "amount": amount_micros, "month": AUGUST, "accounts": accounts}
-    return ledger.post_rows(ROWS, params)
+def reuse(*users, amount_micros):
+    """Give on what each of the users earned."""
+    ids = [funds_of(user).user_id for user in users]
+    return ledger.post_rows(ROWS, {"amount": amount_micros, "users": ids})
 
 
 def test_rows_are_posted_in_one_statement(alice, bob):
-    give(funds_of(alice), 10)
-    give(funds_of(bob), 10)
-    assert give_budgets(alice, bob, amount_micros=4) == Written(asked=2, new=2)
-    assert (available(funds_of(alice)), available(funds_of(bob))) == (6, 6)
+    give(revenue_of(alice), 10)
+    give(revenue_of(bob), 10)
+    assert reuse(alice, bob, amount_micros=4) == Written(asked=2, new=2)
+    assert (available(revenue_of(alice)), available(revenue_of(bob))) == (6, 6)
 
 
 def test_rows_posted_again_move_nothing(alice, bob):
-    give(funds_of(alice), 10)
-    give(funds_of(bob), 10)
-    give_budgets(alice, amount_micros=4)
-    assert give_budgets(alice, bob, amount_micros=4) == Written(asked=2, new=1)
-    assert (available(funds_of(alice)), available(funds_of(bob))) == (6, 6)
+    give(revenue_of(alice), 10)
+    give(revenue_of(bob), 10)
+    reuse(alice, amount_micros=4)
+    assert reuse(alice, bob, amount_micros=4) == Written(asked=2, new=1)
+    assert (available(revenue_of(alice)), available(revenue_of(bob))) == (6, 6)
 
 
 def test_rows_with_another_content_move_nothing_at_all(alice, bob):
-    give(funds_of(alice), 10)
-    give(funds_of(bob), 10)
-    give_budgets(alice, amount_micros=4)
+    give(revenue_of(alice), 10)
+    give(revenue_of(bob), 10)
+    reuse(alice, amount_micros=4)
     with pytest.raises(TransferConflict):
-        give_budgets(alice, bob, amount_micros=5)
-    assert (available(funds_of(alice)), available(funds_of(bob))) == (6, 10)
+        reuse(alice, bob, amount_micros=5)
+    assert (available(revenue_of(alice)), available(revenue_of(bob))) == (6, 10)
 
 
 def test_one_row_without_money_stops_all_rows(alice, bob):
-    give(funds_of(alice), 10)
-    give(funds_of(bob), 3)
+    give(revenue_of(alice), 10)
+    give(revenue_of(bob), 3)
     with pytest.raises(InsufficientFunds):
-        give_budgets(alice, bob, amount_micros=4)
-    assert (available(funds_of(alice)), available(funds_of(bob))) == (10, 3)
+        reuse(alice, bob, amount_micros=4)
+    assert (available(revenue_of(alice)), available(revenue_of(bob))) == (10, 3)
 
 
 def test_a_fact_twice_among_the_rows_moves_once(alice):
-    give(funds_of(alice), 10)
-    params = {"pot": pot().pk, "amount": 4, "month": AUGUST, "accounts": [funds_of(alice).pk]}
+    give(revenue_of(alice), 10)
+    funds_of(alice)
+    params = {"amount": 4, "users": [alice.pk]}
     assert ledger.post_rows(f"{ROWS} UNION ALL {ROWS}", params) == Written(asked=2, new=1)
-    assert available(funds_of(alice)) == 6
+    assert available(revenue_of(alice)) == 6
 
 
 def test_no_rows_are_no_error():
-    assert give_budgets(amount_micros=1) == Written(asked=0, new=0)
+    assert reuse(amount_micros=1) == Written(asked=0, new=0)
 
 
 # Several hands at once. Each thread has a connection of its own.
@@ -378,36 +380,34 @@ def test_a_pending_transfer_resolves_one_way_also_at_once(alice):
 
 @AT_ONCE
 def test_the_same_rows_at_once_are_recorded_once(alice, bob):
-    give(funds_of(alice), 40)
-    give(funds_of(bob), 40)
-    pot()
-    results = at_once(*[lambda: give_budgets(alice, bob, amount_micros=4)] * 4)
+    give(revenue_of(alice), 40)
+    give(revenue_of(bob), 40)
+    results = at_once(*[lambda: reuse(alice, bob, amount_micros=4)] * 4)
     assert sum(result.new for result in results) == 2
-    assert (available(funds_of(alice)), available(funds_of(bob))) == (36, 36)
+    assert (available(revenue_of(alice)), available(revenue_of(bob))) == (36, 36)
 
 
 @AT_ONCE
 def test_crossing_rows_wait_for_each_other_without_deadlock(alice, bob, carol):
     users = [alice, bob, carol]
     for user in users:
-        give(funds_of(user), 1_000)
-    pot()
+        give(revenue_of(user), 1_000)
+        funds_of(user)
     rows = """
-        SELECT 'month_budget:' || %(tag)s || n || ':' || a.id, 'month_budget', a.id, %(pot)s, 1,
-            %(month)s::date
-        FROM funds_ledgeraccount a CROSS JOIN generate_series(1, 20) AS n
-        WHERE a.code = 'funds' ORDER BY {order}
+        SELECT 'reuse:' || %(tag)s || n || ':' || r.id, 'reuse', r.id, f.id, 1, NULL::date
+        FROM funds_ledgeraccount r JOIN funds_ledgeraccount f USING (user_id)
+        CROSS JOIN generate_series(1, 20) AS n
+        WHERE r.code = 'revenue' AND f.code = 'funds' ORDER BY {order}
     """
 
     def write(tag, order):
         for turn in range(8):
-            params = {"tag": f"{tag}{turn}", "pot": pot().pk, "month": AUGUST}
-            ledger.post_rows(rows.format(order=order), params)
+            ledger.post_rows(rows.format(order=order), {"tag": f"{tag}{turn}"})
         return "done"
 
-    jobs = [lambda: write("up", "a.id, n"), lambda: write("down", "a.id DESC, n DESC")]
+    jobs = [lambda: write("up", "r.id, n"), lambda: write("down", "r.id DESC, n DESC")]
     assert at_once(*jobs) == ["done", "done"]
-    assert [available(funds_of(user)) for user in users] == [1_000 - 2 * 8 * 20] * 3
+    assert [available(funds_of(user)) for user in users] == [2 * 8 * 20] * 3
 
 
 @AT_ONCE
@@ -432,16 +432,36 @@ def test_transfers_between_the_same_two_accounts_do_not_deadlock(alice):
 
 
 @AT_ONCE
-def test_accounts_locked_in_any_order_are_locked_in_id_order(alice, bob):
-    first, second = funds_of(alice).pk, funds_of(bob).pk
+def test_accounts_asked_for_in_any_order_are_locked_in_id_order(alice):
+    """Sixty locks in two orders deadlock at once where they are not sorted."""
+    make = "SELECT 'revenue', 'X' || n, %s::bigint, NULL::date FROM generate_series(10, 69) AS n"
+    ledger.ensure_accounts(make, [alice.pk])
+    ids = list(LedgerAccount.objects.order_by("id").values_list("id", flat=True))
 
-    def hold(ids):
-        for _ in range(25):
+    def hold(wanted):
+        for _ in range(20):
             with transaction.atomic():
-                ledger.lock_accounts(ids)
+                ledger.lock_accounts(wanted)
         return "done"
 
-    assert at_once(lambda: hold([first, second]), lambda: hold([second, first])) == ["done"] * 2
+    jobs = [lambda: hold(ids), lambda: hold(ids[::-1])] * 2
+    assert at_once(*jobs) == ["done"] * 4
+
+
+@AT_ONCE
+def test_a_locked_account_makes_others_wait(alice):
+    give(funds_of(alice), 10)
+
+    def spend_meanwhile():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '300ms'")
+        return spend("reversal:1", alice, 1)
+
+    with transaction.atomic():
+        ledger.lock_accounts([funds_of(alice).pk])
+        (result,) = at_once(spend_meanwhile)
+    assert isinstance(result, OperationalError)
+    assert available(funds_of(alice)) == 10
 
 
 def test_a_lock_outside_a_transaction_is_our_mistake(transactional_db, alice):

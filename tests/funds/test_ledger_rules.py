@@ -17,7 +17,7 @@ from funds.ledger import InsufficientFunds
 from funds.models import LedgerAccount, Transfer
 from funds.roles import as_owner
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.ledger_alone]
 
 AUGUST, SEPTEMBER = date(2026, 8, 1), date(2026, 9, 1)
 COMMITTED = pytest.mark.django_db(transaction=True)
