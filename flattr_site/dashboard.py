@@ -27,8 +27,8 @@ STATEMENTS_SHOWN = 4
 # it would be counted). The first few of either kind, and the counts of all.
 FLATTRS_SQL = """
 WITH mine AS (
-    SELECT f.id, f.thing_id, f.month, f.created_at,
-        coalesce(nullif(t.title, ''), t.url) AS title, t.url, o.username AS owner,
+    SELECT f.id, f.thing_id, f.month, f.created_at, o.username AS owner,
+        coalesce(nullif(t.title, ''), left(regexp_replace(t.url, '^https?://', ''), 60)) AS title,
         CASE
             WHEN t.owner_id IS NULL THEN 'unproven'
             WHEN t.owner_id = f.patron_id THEN 'own'
@@ -57,7 +57,7 @@ WITH mine AS (
         row_number() OVER (PARTITION BY why = '' ORDER BY created_at DESC, id DESC) AS place
     FROM mine
 )
-SELECT thing_id, title, url, owner, why, month, created_at, of_kind
+SELECT thing_id, title, owner, why, month, created_at, of_kind
 FROM placed
 WHERE place <= CASE WHEN why = '' THEN %(flattrs_shown)s ELSE %(waiting_shown)s END
 ORDER BY created_at DESC, id DESC
@@ -99,7 +99,6 @@ class Line(NamedTuple):
 
     thing_id: int
     title: str
-    url: str
     owner: str | None
     why: str
     month: date

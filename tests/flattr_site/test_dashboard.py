@@ -7,7 +7,8 @@ from buttons.months import current_month, months_before
 from flattr_site.dashboard import dashboard_of
 from funds import ledger
 from funds.models import MonthlyBudget
-from payouts.models import CreatorStatement, PatronStatement
+from payouts.close import close_month
+from payouts.models import CreatorStatement, PatronStatement, Share
 
 CENT = 10_000
 
@@ -170,6 +171,7 @@ def test_revenue_is_offered_from_the_smallest_withdrawal(able_bob, cents, offere
     assert (title(able_bob) == "EUR\xa01.00 is yours") is offered
 
 
+@pytest.mark.breaks_ledger  # The statements are made up, without shares behind them.
 def test_the_dashboard_asks_a_fixed_number_of_questions(
     client, patron, able_bob, django_assert_num_queries
 ):
@@ -200,3 +202,32 @@ def test_the_dashboard_asks_a_fixed_number_of_questions(
 
 def test_nobody_sees_the_dashboard_of_another(client, alice):
     assert client.get("/dashboard/").headers["Location"].startswith("/accounts/login/")
+
+
+def test_the_close_does_what_the_dashboard_announced(settings, patron, able_bob, carol, mallory):
+    """Two statements decide who can receive; this holds them to one rule."""
+    settings.SANDBOX = True
+    fund(mallory, 150, "revenue")
+    fund(mallory, 100)
+    set_aside(mallory, 200)
+    for number in range(10):
+        flattr(patron, f"tea {number}", able_bob)
+    flattr(patron, "garden", mallory)
+    flattr(patron, "poor", carol)
+    flattr(patron, "nobody")
+    flattr(patron, "own", patron)
+    flattr(patron, "long ago", able_bob, state="waiting", months_ago=2)
+    at = datetime.now(UTC)
+    for ago in (1, 2):
+        month = months_before(current_month(), ago)
+        Month.objects.create(month=month, state="closed", opened_at=at, closed_at=at)
+    before = dashboard_of(patron)
+    close_month(current_month(), is_early=True)
+    (statement,) = dashboard_of(patron).patron_statements
+    assert (statement.flattrs, statement.given_micros) == (12, 500 * CENT)
+    assert statement.flattrs == before.counted_flattrs
+    assert statement.given_micros == before.gives_micros
+    amounts = set(Share.objects.filter(patron=patron).values_list("amount_micros", flat=True))
+    assert amounts == {before.share_micros, before.share_micros + 1}
+    after = dashboard_of(patron)
+    assert names(after.waiting) == ["nobody", "poor"]

@@ -1,12 +1,10 @@
-from html.parser import HTMLParser
+from html import unescape
+
+from django.utils.html import strip_tags
 
 
 def text_of(response):
-    words = []
-    parser = HTMLParser()
-    parser.handle_data = words.append
-    parser.feed(response.content.decode())
-    return " ".join(" ".join(words).replace("\xa0", " ").split())
+    return " ".join(unescape(strip_tags(response.content.decode())).split())
 
 
 def test_the_home_page_says_it_in_one_screen(client, django_assert_num_queries):
