@@ -3,7 +3,7 @@
 -- moments between the end of a month and its close).
 UPDATE buttons_flattr AS f
 SET state = CASE WHEN n.is_dropped THEN 'dropped' ELSE 'waiting' END,
-    ended_at = CASE WHEN n.is_dropped THEN transaction_timestamp() END
+    ended_at = CASE WHEN n.is_dropped THEN statement_timestamp() END
 FROM (
     SELECT m.id,
         t.owner_id IS NOT DISTINCT FROM m.patron_id

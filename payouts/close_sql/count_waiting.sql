@@ -1,5 +1,5 @@
 -- What waited and was counted now waits no more.
-UPDATE buttons_flattr AS f SET state = 'counted', ended_at = transaction_timestamp()
+UPDATE buttons_flattr AS f SET state = 'counted', ended_at = statement_timestamp()
 FROM payouts_monththing AS t
 WHERE f.state = 'waiting' AND f.month < %(month)s
     AND f.patron_id BETWEEN %(first_id)s AND %(last_id)s

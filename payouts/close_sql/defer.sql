@@ -1,7 +1,7 @@
 -- The flattrs of a patron whose month cannot be divided wait for the next close.
 UPDATE buttons_flattr AS f
 SET state = CASE WHEN n.is_waiting THEN 'dropped' ELSE 'waiting' END,
-    ended_at = CASE WHEN n.is_waiting THEN transaction_timestamp() END
+    ended_at = CASE WHEN n.is_waiting THEN statement_timestamp() END
 FROM (
     SELECT m.id, EXISTS (
         SELECT FROM buttons_flattr AS w

@@ -2,7 +2,7 @@
 -- patron's own.
 UPDATE buttons_flattr AS f
 SET state = CASE WHEN t.owner_id = f.patron_id THEN 'dropped' ELSE 'expired' END,
-    ended_at = transaction_timestamp()
+    ended_at = statement_timestamp()
 FROM buttons_thing AS t
 WHERE f.state = 'waiting' AND f.month < %(month)s
     AND f.patron_id BETWEEN %(first_id)s AND %(last_id)s

@@ -8,6 +8,7 @@ from django.db import IntegrityError, OperationalError, ProgrammingError
 
 from accounts.models import User
 from buttons.models import Flattr, Month
+from funds import ledger
 from funds.check_ledger import run_checks
 from funds.models import Transfer
 from funds.roles import as_owner
@@ -107,7 +108,7 @@ def assert_closed_once(patrons):
 
 
 def test_the_list_of_points_is_complete_and_in_order(patrons, monkeypatch):
-    passed = []
+    passed: list[str] = []
     monkeypatch.setattr(close, "reached", passed.append)
     close.close_month(AUGUST)
     assert list(dict.fromkeys(passed)) == list(POINTS)
@@ -237,14 +238,14 @@ def test_what_concerns_every_row_stops_the_close_and_sets_nobody_aside(patrons, 
 
 def test_a_creator_who_cannot_be_paid_keeps_the_month_open_until_it_works(patrons, monkeypatch):
     monkeypatch.setattr(close, "PAUSE", close.PAUSE * 0)
-    post_rows, bob = close.ledger.post_rows, User.objects.get(username="bob")
+    post_rows, bob = ledger.post_rows, User.objects.get(username="bob")
 
     def refuses_bob(sql, params):
         if sql == close.SQL["month_revenue"] and params["first_id"] <= bob.pk <= params["last_id"]:
             raise IntegrityError("poison")
         return post_rows(sql, params)
 
-    monkeypatch.setattr(close.ledger, "post_rows", refuses_bob)
+    monkeypatch.setattr(ledger, "post_rows", refuses_bob)
     with pytest.raises(close.CloseStuck):
         close.close_month(AUGUST)
     assert Month.objects.get(pk=AUGUST).state == "closing"
@@ -252,7 +253,7 @@ def test_a_creator_who_cannot_be_paid_keeps_the_month_open_until_it_works(patron
         "credit_account__user__username", flat=True
     )
     assert list(paid) == ["carol"]
-    monkeypatch.setattr(close.ledger, "post_rows", post_rows)
+    monkeypatch.setattr(ledger, "post_rows", post_rows)
     close.close_month(AUGUST)
     assert_closed_once(patrons)
 
