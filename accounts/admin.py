@@ -26,10 +26,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         "username",
         "email",
         "kind",
-        "currency",
         "is_exempt_from_means",
         "is_active",
-        "is_staff",
         "date_joined",
     ]
     list_filter = ["kind", "currency", "is_exempt_from_means", "is_active", "is_staff"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.views.defaults import server_error
 
 TEMPLATES = sorted(
     path.relative_to(settings.BASE_DIR)
@@ -122,3 +123,9 @@ def test_an_unknown_page_says_so(client, db):
     response = client.get("/no/such/page/")
     assert response.status_code == 404
     assert "There is no such page" in response.content.decode()
+
+
+def test_a_page_that_breaks_says_so_without_what_broke(rf):
+    response = server_error(rf.get("/"))
+    assert response.status_code == 500
+    assert "Something broke on our side" in response.content.decode()
