@@ -64,6 +64,7 @@ class Claim(models.Model):
     class State(models.TextChoices):
         UNPROVEN = "unproven", "Not proven yet"
         PROVEN = "proven", "Proven"
+        REFUSED = "refused", "Refused by an admin"
         FROZEN = "frozen", "Frozen until an admin decides"
 
     thing = models.ForeignKey(Thing, on_delete=models.PROTECT, related_name="claims")
@@ -118,7 +119,9 @@ class Flattr(models.Model):
         related_name="flattrs",
         db_index=False,
     )
-    thing = models.ForeignKey(Thing, on_delete=models.PROTECT, related_name="flattrs")
+    thing = models.ForeignKey(
+        Thing, on_delete=models.PROTECT, related_name="flattrs", db_index=False
+    )
     month = models.DateField()
     state = models.CharField(max_length=8, choices=State, default=State.MADE)
     created_at = models.DateTimeField()
@@ -136,7 +139,11 @@ class Flattr(models.Model):
                 fields=["patron", "thing"], condition=Q(state="waiting"), name="flattr_waits_once"
             ),
         ]
-        indexes = [models.Index(fields=["patron", "created_at"], name="flattr_of_patron")]
+        indexes = [
+            models.Index(fields=["patron", "created_at"], name="flattr_of_patron"),
+            # A badge counts a thing's flattrs from this index alone.
+            models.Index(fields=["thing", "state"], name="flattr_of_thing"),
+        ]
 
     def __str__(self) -> str:
         return f"flattr {self.pk}"
@@ -181,3 +188,17 @@ class Press(models.Model):
 
     def __str__(self) -> str:
         return f"press on {self.url}"
+
+
+class SpentNonce(models.Model):
+    """The nonce of a form that was sent: a form of the click window works once.
+
+    Kept in the database and not in a cache, so that a restart forgets none; rows are dropped once
+    their form is too old to be taken anyway.
+    """
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    spent_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return bytes(self.digest).hex()

@@ -59,16 +59,16 @@ def _hold(lock_sql: str) -> Held:
     assert connection.in_atomic_block, "the months' lock is held until a transaction ends"
     with connection.cursor() as cursor:
         cursor.execute(lock_sql, [MONTHS_LOCK])
-    return _read_clock()
+    return read_clock()
 
 
 def current_month() -> date:
     """Return the month that a flattr made now would most likely fall into, for pages to show."""
-    return _read_clock().month
+    return read_clock().month
 
 
-def _read_clock() -> Held:
-    """Read the database's clock, and the later of its month and the first not opened for closing.
+def read_clock() -> Held:
+    """Return the database's time, and the later of its month and the first not opened for closing.
 
     A statement of its own: the one that waited for the lock began, and took its snapshot, before
     the lock was acquired, so its time and its months may be those of before the close.

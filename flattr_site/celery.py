@@ -16,6 +16,8 @@ HEARTBEAT_SECONDS = 30
 HEARTBEAT = "flattr_site.tasks.record_heartbeat"
 # In the order of the money: what came in, what may be completed with it, what goes out.
 TICKS: tuple[str, ...] = (
+    "buttons.tasks.check_claims",
+    "buttons.tasks.complete_presses",
     "payouts.tasks.close_due_months",
     "payouts.tasks.release_revenue",
 )

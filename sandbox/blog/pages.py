@@ -50,14 +50,14 @@ class Blog:
 
     def _post(self, post: Post) -> dict[str, object]:
         url = post.url(self.own_address)
-        flattr_id = _flattr_id(post.author)
-        asked = {"user_id": flattr_id, "url": url, "title": post.title}
+        asked = {"user_id": post.author, "url": url, "title": post.title}
+        shown = {"user_id": post.author, "url": url}
         return {
             "post": post,
             "url": url,
-            "flattr_id": flattr_id,
+            "has_user": _is_user(post.author),
             "submit_url": f"{self.site}/submit/auto?{urlencode(asked)}",
-            "badge_url": f"{self.site}/badge.svg?{urlencode({'url': url, 'user_id': flattr_id})}",
+            "badge_url": f"{self.site}/badge.svg?{urlencode(shown)}",
         }
 
     def _page(self, template: str, context: dict[str, object], status: int = 200) -> Page:
@@ -66,7 +66,7 @@ class Blog:
         return Page(text.encode(), status)
 
 
-def _flattr_id(username: str) -> str:
-    """Return a demo creator's public id, or nothing while the demo data is not loaded."""
+def _is_user(username: str) -> bool:
+    """Say whether a demo creator is there: not before the demo data is loaded."""
     close_old_connections()
-    return User.objects.filter(username=username).values_list("flattr_id", flat=True).first() or ""
+    return User.objects.filter(username=username).exists()

@@ -1,0 +1,20 @@
+"""Keeps cookies away from what foreign pages load, so that it is the same for everybody."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+EMBED_PATHS = ("/badge.svg", "/button.js", "/button-")
+
+
+def without_cookies(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Drop the cookies of a request for a badge or the script, before anything looks at them."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(EMBED_PATHS):
+            request.META.pop("HTTP_COOKIE", None)
+        return get_response(request)
+
+    return answer

@@ -1,0 +1,79 @@
+"""What pages list: a patron's month, a creator's things, what everybody may see."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from accounts.models import User
+from buttons.flattrs import SHOWN_STATES
+from buttons.means import MonthEstimate, able_creators, estimate_month, flattrs_taking_part
+from buttons.models import Claim, Flattr, Press, Thing
+
+
+@dataclass(frozen=True)
+class PatronsMonth:
+    """A patron's open month: what is counted, what waits, and presses that are not complete."""
+
+    estimate: MonthEstimate
+    counted: list[Flattr]
+    waiting: list[Flattr]
+    presses: list[Press]
+
+    @property
+    def month(self) -> date:
+        return self.estimate.month
+
+
+def patrons_month(patron: User) -> PatronsMonth:
+    """Return a patron's open month; the number of queries does not depend on its flattrs."""
+    estimate = estimate_month(patron)
+    there = list(
+        flattrs_taking_part(patron, estimate.month)
+        .select_related("thing__owner")
+        .order_by("-created_at", "-pk")
+    )
+    able = able_creators(flattr.thing.owner_id for flattr in there) - {patron.pk}
+    return PatronsMonth(
+        estimate=estimate,
+        counted=[flattr for flattr in there if flattr.thing.owner_id in able],
+        waiting=[flattr for flattr in there if flattr.thing.owner_id not in able],
+        presses=list(patron.presses.filter(state=Press.State.OPEN).order_by("created_at")),
+    )
+
+
+def creators_things(creator: User) -> QuerySet[Thing]:
+    """Return the things a creator owns or claims, newest first, with count and claim."""
+    claim = Claim.objects.filter(thing=OuterRef("pk"), user=creator)
+    return (
+        Thing.objects.filter(Q(owner=creator) | Q(pk__in=creator.claims.values("thing")))
+        .annotate(
+            flattr_count=shown_flattrs(),
+            claim_state=Subquery(claim.values("state")[:1]),
+            claim_how=Subquery(claim.values("how")[:1]),
+            claim_checked_at=Subquery(claim.values("checked_at")[:1]),
+            is_owned=Q(owner=creator),
+        )
+        .order_by("-pk")
+    )
+
+
+def public_things(owner: User) -> QuerySet[Thing]:
+    """Return the proven things of a person that are meant to be listed, most flattred first."""
+    return (
+        owner.things.filter(is_hidden=False)
+        .annotate(flattr_count=shown_flattrs())
+        .order_by(F("flattr_count").desc(), "-pk")
+    )
+
+
+def thing_with_owner() -> QuerySet[Thing]:
+    return Thing.objects.select_related("owner").annotate(flattr_count=shown_flattrs())
+
+
+def shown_flattrs() -> Coalesce:
+    """Count what a button shows: everything but what its patron took back."""
+    shown = Flattr.objects.filter(thing=OuterRef("pk"), state__in=SHOWN_STATES).order_by()
+    counts = shown.values("thing").annotate(shown=Count("pk")).values("shown")
+    return Coalesce(Subquery(counts), Value(0), output_field=BigIntegerField())

@@ -1,0 +1,82 @@
+"""The nonce of the click window's form: who may press, what, from when on, and once.
+
+It is signed and not stored until it is spent, so looking at a window writes nothing.
+"""
+
+import hashlib
+import secrets
+import time
+from datetime import timedelta
+
+from django.core import signing
+from django.db import transaction
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.utils import timezone
+
+from buttons.models import SpentNonce
+
+SALT = "buttons.nonces"
+ARMED_AFTER_MS = 600
+GOOD_FOR_MS = 3_600_000
+
+
+class NonceRefused(Exception):
+    message = "This form is not the one that was shown to you. Please press again."
+
+
+class PressedTooSoon(NonceRefused):
+    message = "That was faster than anybody reads. Please look, and press again."
+
+
+class NonceSpent(NonceRefused):
+    message = "This form was sent already. Please press again if you mean it."
+
+
+class NonceStale(NonceRefused):
+    message = "This page was open for a long time. Please press again."
+
+
+def issue_nonce(request: HttpRequest, url: str) -> str:
+    """Return a nonce bound to the browser's session, the thing and this moment."""
+    about = [_about(request, url), _now_ms(), secrets.token_urlsafe(9)]
+    return signing.dumps(about, salt=SALT)
+
+
+def spend_nonce(request: HttpRequest, url: str, nonce: str) -> None:
+    """Accept a nonce once, no sooner than the button was armed; or raise a NonceRefused."""
+    try:
+        about, issued_ms, _ = signing.loads(nonce, salt=SALT)
+    except (signing.BadSignature, ValueError) as error:
+        raise NonceRefused from error
+    if about != _about(request, url):
+        raise NonceRefused
+    age_ms = _now_ms() - issued_ms
+    if age_ms < ARMED_AFTER_MS:
+        raise PressedTooSoon
+    if age_ms > GOOD_FOR_MS:
+        raise NonceStale
+    digest = hashlib.sha256(nonce.encode()).digest()
+    with transaction.atomic():
+        _, is_new = SpentNonce.objects.get_or_create(
+            digest=digest, defaults={"spent_at": timezone.now()}
+        )
+    if not is_new:
+        raise NonceSpent
+
+
+def forget_nonces() -> int:
+    """Drop the nonces whose form would be refused for its age anyway."""
+    old = timezone.now() - timedelta(milliseconds=2 * GOOD_FOR_MS)
+    return SpentNonce.objects.filter(spent_at__lt=old).delete()[0]
+
+
+def _about(request: HttpRequest, url: str) -> str:
+    """Return what a nonce is bound to; without a session, the browser's CSRF secret stands in."""
+    get_token(request)
+    session = request.session.session_key or request.META["CSRF_COOKIE"]
+    return hashlib.sha256(f"{session} {url}".encode()).hexdigest()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,148 @@
+"""What a button says: a URL, who claims it, and how it is described.
+
+The names of parameters are those of the auto-submit address that pages, feeds and apps carry since
+2010; what is not understood is ignored, so that old snippets keep working.
+"""
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.utils.html import strip_tags
+
+from accounts.models import User
+from buttons.canonical import canonical_url
+from buttons.models import Claim, Thing
+
+TITLE_LETTERS_MAX = 100
+DESCRIPTION_LETTERS_MAX = 1_000
+TAGS_MAX = 20
+TAG_LETTERS_MAX = 50
+CATEGORIES = ("text", "images", "video", "audio", "software", "people", "rest")
+
+USERNAME_PARAMETERS = ("user_id", "uid", "owner", "user")
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,4})?", re.ASCII)
+LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+SCRIPT_OR_STYLE = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+SPACES = re.compile(r"[^\S\n]+")
+
+
+class ContentNotSupported(Exception):
+    """Nobody can receive what this thing would earn: its owner is not known here."""
+
+
+class OwnerUnknown(ContentNotSupported):
+    """The button names a user who does not exist here."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A canonical URL, the user who is said to own it, and what the page says about it."""
+
+    url: str
+    claimant: User | None = None
+    title: str = ""
+    description: str = ""
+    language: str = ""
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    is_hidden: bool = False
+
+    def as_parameters(self) -> dict[str, str]:
+        """Return the parameters that make this submission again."""
+        parameters = {
+            "url": self.url,
+            "user_id": self.claimant.username if self.claimant else "",
+            "title": self.title,
+            "description": self.description,
+            "language": self.language,
+            "category": self.category,
+            "tags": ",".join(self.tags),
+            "hidden": "1" if self.is_hidden else "",
+        }
+        return {name: value for name, value in parameters.items() if value}
+
+    def as_thing(self) -> Thing:
+        """Return the thing that the first flattr creates, not saved."""
+        return Thing(
+            url=self.url,
+            title=self.title,
+            description=self.description,
+            language=self.language,
+            category=self.category,
+            tags=list(self.tags),
+            is_hidden=self.is_hidden,
+        )
+
+
+def read_submission(parameters: Mapping[str, Any]) -> Submission:
+    """Read the parameters of a button; raise UrlRefused or OwnerUnknown."""
+    url = canonical_url(str(parameters.get("url", "")))
+    language = str(parameters.get("language", "")).strip()
+    category = str(parameters.get("category", "")).strip().lower()
+    return Submission(
+        url=url,
+        claimant=_claimant(parameters),
+        title=plain_text(parameters.get("title", ""), TITLE_LETTERS_MAX).replace("\n", " "),
+        description=plain_text(parameters.get("description", ""), DESCRIPTION_LETTERS_MAX),
+        language=language if LANGUAGE.fullmatch(language) else "",
+        category=category if category in CATEGORIES else "",
+        tags=_tags(parameters.get("tags", "")),
+        is_hidden=str(parameters.get("hidden", "")).strip().lower() in ("1", "true", "yes", "on"),
+    )
+
+
+def submission_of(thing: Thing) -> Submission:
+    """Return a submission that only points at a thing which exists."""
+    return Submission(url=thing.url)
+
+
+def find_thing(submission: Submission) -> Thing | None:
+    """Return the thing with its owner, or None when nobody flattred it yet.
+
+    Raises ContentNotSupported when neither the button nor a claim says whose it could be.
+    """
+    thing = Thing.objects.filter(url=submission.url).select_related("owner").first()
+    if submission.claimant or (thing and thing.owner_id):
+        return thing
+    if thing is None or not thing.claims.exclude(state=Claim.State.REFUSED).exists():
+        raise ContentNotSupported
+    return thing
+
+
+def plain_text(value: object, letters_max: int) -> str:
+    """Return text without markup, `<br>` as a line break, cut to a number of letters."""
+    text = LINE_BREAK.sub("\n", SCRIPT_OR_STYLE.sub("", str(value)))
+    text = html.unescape(strip_tags(text)).encode(errors="ignore").decode()
+    lines = SPACES.sub(" ", CONTROL.sub("", text)).split("\n")
+    return "\n".join(line.strip() for line in lines).strip()[:letters_max].strip()
+
+
+def with_claimant(submission: Submission, claimant: User) -> Submission:
+    return replace(submission, claimant=claimant)
+
+
+def _claimant(parameters: Mapping[str, Any]) -> User | None:
+    people = User.objects.filter(is_active=True)
+    named = next(
+        (str(parameters[name]) for name in USERNAME_PARAMETERS if parameters.get(name)), ""
+    ).strip()
+    flattr_id = str(parameters.get("fid") or "").strip()
+    if not named and not flattr_id:
+        return None
+    if "\x00" in named + flattr_id:
+        raise OwnerUnknown
+    found = (
+        people.filter(username__iexact=named) if named else people.filter(flattr_id=flattr_id)
+    ).first()
+    if found is None:
+        raise OwnerUnknown
+    return found
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    tags = (plain_text(tag, TAG_LETTERS_MAX).replace("\n", " ") for tag in str(value).split(","))
+    return tuple(dict.fromkeys(tag for tag in tags if tag))[:TAGS_MAX]

@@ -1,0 +1,26 @@
+"""What workers do for buttons: each tick asks the database what is due, and does it."""
+
+from celery import shared_task
+
+from buttons.nonces import forget_nonces
+from buttons.ownership import check_thing, due_things
+from buttons.presses import complete_presses as complete_due_presses
+
+# Each page may take ten seconds, and a task ends long before its time limit.
+PAGES_AT_ONCE = 20
+
+
+@shared_task
+def check_claims() -> int:
+    """Look at the pages whose claims are due, and return how many were looked at."""
+    thing_ids = due_things(PAGES_AT_ONCE)
+    for thing_id in thing_ids:
+        check_thing(thing_id)
+    return len(thing_ids)
+
+
+@shared_task
+def complete_presses() -> int:
+    """Complete the presses that lack nothing any more, and return how many were settled."""
+    forget_nonces()
+    return complete_due_presses()

@@ -1,0 +1,26 @@
+"""Addresses of things and flattrs. The auto-submit address is the one pages carry since 2010."""
+
+from django.urls import include, path
+
+from buttons import views
+
+app_name = "buttons"
+urlpatterns = [
+    path("submit/auto", views.submit_auto, name="submit-auto"),
+    path("submit/auto/", views.submit_auto),
+    path("submit/press/", views.press_button, name="press"),
+    path("flattr/<int:flattr_id>/", views.flattred, name="flattred"),
+    path("flattr/<int:flattr_id>/undo/", views.undo, name="undo"),
+    path("flattr/<int:flattr_id>/drop/", views.drop, name="drop"),
+    path("press/<uuid:press_id>/", views.kept_press, name="kept-press"),
+    path("press/<uuid:press_id>/drop/", views.give_up_press, name="drop-press"),
+    path("flattrs/", views.flattrs, name="flattrs"),
+    path("buttons/", views.snippet, name="snippet"),
+    path("things/", views.things, name="things"),
+    path("things/<int:thing_id>/check/", views.check_now, name="check-now"),
+    path("thing/<int:thing_id>", views.thing_page, name="thing"),
+    path("thing/<int:thing_id>/", views.thing_page),
+    path("thing/<int:thing_id>/<slug:slug>", views.thing_page),
+    path("", include("buttons.embed.urls")),
+    path("@<str:username>", views.user_page, name="user"),
+]

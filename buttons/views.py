@@ -1,0 +1,265 @@
+"""Pages of the button: the click window, a patron's month, a creator's things, public pages."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from accounts.rate_limits import rate_limited
+from buttons.canonical import UrlRefused, canonical_url, origin_of
+from buttons.flattrs import (
+    AlreadyFlattred,
+    AlreadyWaiting,
+    FlattrRefused,
+    TooLate,
+    count_flattrs,
+    drop_waiting,
+    undo_flattr,
+)
+from buttons.listing import (
+    creators_things,
+    patrons_month,
+    public_things,
+    thing_with_owner,
+)
+from buttons.models import Flattr, Press
+from buttons.months import current_month
+from buttons.nonces import ARMED_AFTER_MS, NonceRefused, issue_nonce, spend_nonce
+from buttons.ownership import check_claim
+from buttons.presses import Missing, drop_press, missing_of, press
+from buttons.responses import opened_by_other_sites
+from buttons.sessions import remember_press, remembered_presses
+from buttons.snippets import query_of, snippets_of
+from buttons.submissions import ContentNotSupported, OwnerUnknown, read_submission
+from buttons.window import Look
+
+THINGS_A_PAGE = 50
+
+
+@require_safe
+@opened_by_other_sites
+def submit_auto(request: HttpRequest) -> HttpResponse:
+    """Show a thing and ask for one press. Nothing is recorded, and nothing is created."""
+    try:
+        look = Look.at(read_submission(request.GET), request.user)
+    except (UrlRefused, ContentNotSupported) as error:
+        return _not_supported(request, error)
+    return _window(request, look)
+
+
+@require_POST
+@opened_by_other_sites
+@rate_limited("flattr", "60/m")
+def press_button(request: HttpRequest) -> HttpResponse:
+    """Record the press of an armed button as a flattr, or keep it until it can be one."""
+    try:
+        look = Look.at(read_submission(request.POST), request.user)
+        spend_nonce(request, look.url, request.POST.get("nonce", ""))
+        made = press(look.patron, look.submission)
+    except (UrlRefused, ContentNotSupported) as error:
+        return _not_supported(request, error)
+    except NonceRefused as refused:
+        return _window(request, look, note=refused.message, status=409)
+    except (AlreadyFlattred, AlreadyWaiting) as already:
+        assert already.flattr, "a repeat names the flattr that is there"
+        return redirect("buttons:flattred", already.flattr.pk)
+    except FlattrRefused as refused:
+        return _window(request, look, note=refused.message, status=409)
+    if isinstance(made, Flattr):
+        return redirect("buttons:flattred", made.pk)
+    return _ask_for_what_is_missing(request, made, look)
+
+
+@login_required
+@require_safe
+@opened_by_other_sites
+def flattred(request: HttpRequest, flattr_id: int) -> HttpResponse:
+    """Say what became of a press, tell the page that opened the window, and offer the undo."""
+    flattr = get_object_or_404(_person(request).flattrs.select_related("thing"), pk=flattr_id)
+    context = {
+        "flattr": flattr,
+        "thing": flattr.thing,
+        "can_undo": flattr.state == Flattr.State.MADE and flattr.month == current_month(),
+        "flattrs": count_flattrs(flattr.thing),
+        "origin": origin_of(flattr.thing.url),
+    }
+    return render(request, "buttons/flattred.html", context)
+
+
+@login_required
+@require_POST
+@opened_by_other_sites
+@rate_limited("flattr", "60/m")
+def undo(request: HttpRequest, flattr_id: int) -> HttpResponse:
+    try:
+        undo_flattr(_person(request), flattr_id)
+    except Flattr.DoesNotExist as error:
+        raise Http404 from error
+    except TooLate as late:
+        messages.error(request, late.message)
+    return redirect(_next_or(request, reverse("buttons:flattred", args=[flattr_id])))
+
+
+@login_required
+@require_POST
+@opened_by_other_sites
+@rate_limited("flattr", "60/m")
+def drop(request: HttpRequest, flattr_id: int) -> HttpResponse:
+    try:
+        drop_waiting(_person(request), flattr_id)
+    except Flattr.DoesNotExist as error:
+        raise Http404 from error
+    except TooLate:
+        messages.error(request, "This flattr no longer waits, so it stays as it is.")
+    return redirect(_next_or(request, reverse("buttons:flattred", args=[flattr_id])))
+
+
+@require_safe
+@opened_by_other_sites
+def kept_press(request: HttpRequest, press_id: str) -> HttpResponse:
+    """Say what a kept press still waits for; the server completes it, and never this page."""
+    kept = get_object_or_404(Press.objects.select_related("patron"), pk=press_id)
+    is_in_session = kept.patron is None and str(kept.pk) in remembered_presses(request)
+    if not is_in_session and (kept.patron is None or kept.patron != request.user):
+        raise Http404
+    if kept.flattr_id:
+        return redirect("buttons:flattred", kept.flattr_id)
+    context = {
+        "press": kept,
+        "missing": missing_of(kept.patron),
+        "Missing": Missing,
+        "here": urlencode({"next": request.path}),
+        "submission": read_submission(kept.submission),
+    }
+    return render(request, "buttons/kept_press.html", context)
+
+
+@login_required
+@require_POST
+def give_up_press(request: HttpRequest, press_id: str) -> HttpResponse:
+    try:
+        drop_press(_person(request), press_id)
+    except Press.DoesNotExist as error:
+        raise Http404 from error
+    return redirect("buttons:flattrs")
+
+
+@login_required
+@require_safe
+def flattrs(request: HttpRequest) -> HttpResponse:
+    """Show a patron's open month: what takes part, what waits and why, what is not complete."""
+    patron = _person(request)
+    context = {"month": patrons_month(patron), "missing": missing_of(patron)}
+    return render(request, "buttons/flattrs.html", context)
+
+
+@login_required
+@require_safe
+def things(request: HttpRequest) -> HttpResponse:
+    """Show a creator's things with their counts, whether they are proven, and why not."""
+    page = Paginator(creators_things(_person(request)), THINGS_A_PAGE).get_page(
+        request.GET.get("page")
+    )
+    return render(request, "buttons/things.html", {"page": page, "base_url": settings.BASE_URL})
+
+
+@login_required
+@require_POST
+@rate_limited("check-claim-thing", "1/10s", key=lambda group, request: request.path)
+@rate_limited("check-claim", "6/m")
+def check_now(request: HttpRequest, thing_id: int) -> HttpResponse:
+    """Look at the creator's page now, instead of at the next tick."""
+    claim = get_object_or_404(_person(request).claims, thing_id=thing_id)
+    claim = check_claim(claim)
+    tell = messages.success if claim.state == claim.State.PROVEN else messages.warning
+    tell(request, f"{claim.get_state_display()}. {claim.how}")
+    return redirect("buttons:things")
+
+
+@require_safe
+def snippet(request: HttpRequest) -> HttpResponse:
+    """Give what to paste into a page so that it carries a button."""
+    person = request.user if isinstance(request.user, User) else None
+    url, refused = request.GET.get("url", "").strip(), ""
+    try:
+        url = canonical_url(url) if url else ""
+    except UrlRefused as error:
+        refused = str(error)
+    shown = "" if refused else url
+    context = {
+        "url": url,
+        "refused": refused,
+        "preview": shown if person else "",
+        "name": person.username if person else "",
+        "query": query_of(person, shown),
+        "snippets": snippets_of(person, shown),
+    }
+    return render(request, "buttons/snippet.html", context)
+
+
+@require_safe
+def thing_page(request: HttpRequest, thing_id: int, slug: str = "") -> HttpResponse:
+    """Show one thing to everybody. The slug is for people; any one leads here."""
+    thing = get_object_or_404(thing_with_owner(), pk=thing_id)
+    return render(request, "buttons/thing.html", {"thing": thing, "base_url": settings.BASE_URL})
+
+
+@require_safe
+def user_page(request: HttpRequest, username: str) -> HttpResponse:
+    """Show one person's public things to everybody."""
+    person = get_object_or_404(User, username__iexact=username, is_active=True)
+    page = Paginator(public_things(person), THINGS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "buttons/user.html", {"person": person, "page": page})
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User), "the view asks for a sign-in"
+    return request.user
+
+
+def _window(request: HttpRequest, look: Look, note: str = "", status: int = 200) -> HttpResponse:
+    context = {
+        "look": look,
+        "note": note,
+        "Missing": Missing,
+        "arm_ms": ARMED_AFTER_MS,
+        "nonce": issue_nonce(request, look.url),
+        "parameters": look.submission.as_parameters(),
+    }
+    return render(request, "buttons/window.html", context, status=status)
+
+
+def _not_supported(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer 400 for an address that cannot be a thing, 404 for one that nobody owns here."""
+    is_bad = isinstance(error, UrlRefused)
+    context = {
+        "message": str(error) if is_bad else "",
+        "is_owner_unknown": isinstance(error, OwnerUnknown),
+        "is_bad": is_bad,
+    }
+    return render(request, "buttons/not_supported.html", context, status=400 if is_bad else 404)
+
+
+def _ask_for_what_is_missing(request: HttpRequest, kept: Press, look: Look) -> HttpResponse:
+    """Lead on to what completes a kept press, and from there back to it."""
+    here = reverse("buttons:kept-press", args=[kept.pk])
+    if look.patron is None:
+        remember_press(request, kept)
+    elif look.missing == Missing.MEANS:
+        return redirect(f"{reverse('funds:add')}?{urlencode({'next': here})}")
+    return redirect(here)
+
+
+def _next_or(request: HttpRequest, path: str) -> str:
+    """Return the page of this site that a form names, or another one."""
+    wanted = request.POST.get("next", "")
+    is_ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}
+    )
+    return wanted if is_ours else path
