@@ -3,9 +3,13 @@
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.core.exceptions import ImmediateHttpResponse
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.password_validation import password_validators_help_texts
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
+from django.shortcuts import redirect
 
 from accounts.models import User
 from accounts.usernames import validate_not_reserved
@@ -52,6 +56,16 @@ class SignupForm(PlainFields, allauth_forms.SignupForm):  # type: ignore[misc]
             "username"
         ].help_text = "Everybody sees it. Your buttons will carry it, so choose one to keep."
         self.fields["password1"].help_text = password_help()
+
+    def save(self, request: HttpRequest) -> User:
+        """Write the user. The database has the last word when two take one name at once."""
+        try:
+            with transaction.atomic():
+                user: User = super().save(request)
+                return user
+        except IntegrityError as error:
+            messages.error(request, "That username was taken a moment ago. Choose another.")
+            raise ImmediateHttpResponse(redirect("account_signup")) from error
 
     def signup(self, request: HttpRequest, user: User) -> None:
         """Keep what allauth does not know, right after it has written the user."""

@@ -4,6 +4,7 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 
+from accounts.adapter import AccountAdapter
 from accounts.models import User
 
 PASSWORD = "correct horse battery"
@@ -99,6 +100,16 @@ def test_plain_usernames_are_taken(sign_up, username):
 
 def test_a_username_is_taken_in_any_case(sign_up, alice):
     assert "This username is taken." in text_of(sign_up(username="Alice"))
+
+
+def test_two_who_take_one_name_at_once_make_one_user(client, sign_up, alice, monkeypatch):
+    """Both forms were checked before either user was written."""
+    monkeypatch.setattr(AccountAdapter, "clean_username", lambda self, name, shallow=False: name)
+    response = sign_up(username="ALICE")
+    assert response.headers["Location"] == "/accounts/signup/"
+    assert "taken a moment ago" in text_of(client.get("/accounts/signup/"))
+    assert User.objects.get() == alice
+    assert mail.outbox == []
 
 
 @pytest.mark.parametrize("password", ["elevenchars", "password1234", "dora@example.org"])
