@@ -20,6 +20,7 @@ TICKS: tuple[str, ...] = (
     "buttons.tasks.complete_presses",
     "payouts.tasks.close_due_months",
     "payouts.tasks.release_revenue",
+    "payouts.tasks.mail_statements",
 )
 
 app = Celery("flattr_site")

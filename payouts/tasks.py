@@ -1,42 +1,58 @@
 """What the beat asks for. PostgreSQL knows what is due: a lost or doubled message does no harm."""
 
 import time
-from datetime import date, timedelta
+from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
 from payouts import close
+from payouts.statement_mails import due_mails, mail_statement
 
 # As many as might be idle: one too many finds nothing to claim.
 HELPERS = 8
 
-# Less than the minute between two ticks, which send new helpers as long as the month is unclosed.
+# Less than the minute between two ticks, which send new helpers as long as a month is unclosed.
 HELP = timedelta(seconds=50)
+
+# Who finds nothing to claim for this long leaves: other work waits for hands too.
+IDLE = timedelta(seconds=5)
 
 
 @shared_task
 def close_due_months() -> None:
-    """Open the earliest month that is over and not closed, and call for help with it."""
-    for month in close.due_months()[:1]:
-        close.open_month(month)
+    """Call for help where a month is over and not closed."""
+    if close.due_months():
         for _ in range(HELPERS):
-            help_close.delay(month.isoformat())
+            help_close.apply_async(expires=HELP.total_seconds())
 
 
 @shared_task
-def help_close(month_text: str) -> None:
-    """Work on a month until it is closed or time is up; then see whether another one is due."""
-    month = date.fromisoformat(month_text)
-    stop_at = timezone.now() + HELP
-    while not close.help_close(month, stop_at=stop_at):
-        if timezone.now() > stop_at:
+def help_close() -> None:
+    """Work on the months that are due, in their order, until none is or time is up."""
+    begun = idle_since = timezone.now()
+    while months := close.due_months()[:1]:
+        close.open_month(months[0])
+        if close.help_close(months[0], stop_at=begun + HELP):
+            idle_since = timezone.now()
+        if timezone.now() > min(begun + HELP, idle_since + IDLE):
             return
         time.sleep(close.POLL.total_seconds())
-    close_due_months.delay()
 
 
 @shared_task
 def release_revenue() -> None:
     """Release the revenue whose hold is over."""
     close.release_due_revenue()
+
+
+@shared_task
+def mail_statements() -> None:
+    """Send the mails of closed months on their way, one task each, so that none holds up others."""
+    for kind, statement_id in due_mails():
+        mail_statement_of.delay(kind, statement_id)
+
+
+@shared_task(rate_limit="600/m")
+def mail_statement_of(kind: str, statement_id: int) -> None:
+    mail_statement(kind, statement_id)
