@@ -16,6 +16,10 @@ HEARTBEAT_SECONDS = 30
 HEARTBEAT = "flattr_site.tasks.record_heartbeat"
 # In the order of the money: what came in, what may be completed with it, what goes out.
 TICKS: tuple[str, ...] = (
+    "funds.tasks.apply_events",
+    "funds.tasks.send_due_requests",
+    "funds.tasks.find_lost_news",
+    "funds.tasks.reconcile",
     "buttons.tasks.check_claims",
     "buttons.tasks.complete_presses",
     "payouts.tasks.close_due_months",

@@ -21,6 +21,7 @@ urlpatterns = [
     path("healthz", health, name="health"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("", include("funds.urls")),
     path("", include("buttons.urls")),
     path("", include("payouts.urls")),
     path("admin/", admin.site.urls),

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
 
 class LedgerAccount(models.Model):
@@ -229,6 +230,8 @@ class TopUp(models.Model):
     stripe_payment_intent_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001
     stripe_charge_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001
     returned_micros = models.BigIntegerField(default=0)
+    # What Stripe kept of it; unknown until Stripe has booked the charge.
+    processor_fee_micros = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     paid_at = models.DateTimeField(null=True)
 
@@ -244,6 +247,34 @@ class TopUp(models.Model):
 
     def __str__(self) -> str:
         return f"top-up {self.id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("funds:top-up", args=[self.pk])
+
+
+class TopUpReturn(models.Model):
+    """Unspent money on its way back to the method that paid it: reserved first, then moved."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "On its way"
+        DONE = "done", "Returned"
+        FAILED = "failed", "Failed, the money is back in funds"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    top_up = models.ForeignKey(TopUp, on_delete=models.PROTECT, related_name="returns")
+    amount_micros = models.BigIntegerField()
+    state = models.CharField(max_length=12, choices=State, default=State.PENDING)
+    failure = models.CharField(max_length=200, blank=True, default="")
+    stripe_refund_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount_micros__gt=0), name="return_above_zero")
+        ]
+
+    def __str__(self) -> str:
+        return f"return {self.id}"
 
 
 class StripeCustomer(models.Model):
@@ -282,6 +313,7 @@ class StripeRequest(models.Model):
     is_outcome_unknown = models.BooleanField(default=False)
     stripe_object_id = models.CharField(max_length=255, blank=True, default="")
     response = models.JSONField(null=True)
+    refusal_code = models.CharField(max_length=100, blank=True, default="")
     last_error = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     next_try_at = models.DateTimeField(db_default=TransactionNow())
