@@ -13,6 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from buttons.canonical import canonical_url
+from buttons.evidence import BUTTON
 from buttons.models import Claim, Flattr, Thing
 from buttons.months import current_month, month_of, months_before, next_month
 from funds import ledger
@@ -93,7 +95,7 @@ def _top_up(user: User, amount_micros: int) -> None:
 
 def _thing(made: Made, owner: User, blog: str) -> Thing:
     thing = Thing.objects.create(
-        url=f"{blog}/posts/{made.slug}/",
+        url=canonical_url(f"{blog}/posts/{made.slug}/"),
         owner=owner,
         title=made.title,
         description=made.description,
@@ -105,7 +107,7 @@ def _thing(made: Made, owner: User, blog: str) -> Thing:
         thing=thing,
         user=owner,
         state=Claim.State.PROVEN,
-        how="button",
+        how=BUTTON,
         attempts=1,
         checked_at=timezone.now(),
     )
