@@ -45,7 +45,7 @@ from buttons.months import (
 from funds import ledger
 from payouts.models import Chunk, MonthPatron, PatronStatement
 
-SQL = {path.stem: path.read_text() for path in (Path(__file__).parent / "close_sql").glob("*.sql")}
+SQL = {path.stem: path.read_text() for path in Path(__file__).with_name("close_sql").glob("*.sql")}
 
 Step = Chunk.Step
 State = Chunk.State

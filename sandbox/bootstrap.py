@@ -18,7 +18,7 @@ STAMP = os.path.join(VENV, "installed")
 
 
 def main():
-    """Leave a `.venv` that holds exactly the lock file's packages, or exit 1 with one sentence."""
+    """Leave a `.venv` that holds the lock file's packages, or exit 1 with one sentence."""
     if sys.version_info < (3, 11):
         _refuse(
             "Flattr needs Python 3.11 or newer and found {}.{}: "
@@ -26,27 +26,31 @@ def main():
         )
     if not os.access(ROOT, os.W_OK):
         _refuse("The folder {} cannot be written to by this user.".format(ROOT))
-    wanted = _fingerprint()
-    if _read(STAMP) == wanted and os.path.exists(PYTHON):
+    packages, interpreter = _packages(), _interpreter()
+    if _read(STAMP) == packages + interpreter and os.path.exists(PYTHON):
         return
     print("Installing the pinned requirements into .venv (only when they change) ...", flush=True)
-    _run(
-        [sys.executable, "-m", "venv", "--clear", VENV],
-        "Python's venv module did not work: install it (Debian: apt-get install python3-venv).",
-    )
+    if not _read(STAMP).endswith(interpreter):
+        _run(
+            [sys.executable, "-m", "venv", "--clear", VENV],
+            "Python's venv module did not work: install it (Debian: apt-get install python3-venv).",
+        )
     _run(
         [PYTHON, "-m", "pip", "install", *PIP_OPTIONS, "-r", LOCK],
         "pip could not install the requirements: its message above says why.",
     )
     with open(STAMP, "w") as stamp:
-        stamp.write(wanted)
+        stamp.write(packages + interpreter)
 
 
-def _fingerprint():
-    """Name the lock file's content, the interpreter and the place, since a venv cannot be moved."""
+def _packages():
     with open(LOCK, "rb") as lock:
-        digest = hashlib.sha256(lock.read()).hexdigest()
-    return "{} {} {}\n".format(digest, sys.version.split()[0], VENV)
+        return hashlib.sha256(lock.read()).hexdigest() + "\n"
+
+
+def _interpreter():
+    """Name the interpreter and the place: a virtual environment can be moved to neither."""
+    return "{} {}\n".format(sys.version.split()[0], VENV)
 
 
 def _read(path):
