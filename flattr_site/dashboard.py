@@ -27,7 +27,8 @@ STATEMENTS_SHOWN = 4
 # it would be counted). The first few of either kind, and the counts of all.
 FLATTRS_SQL = """
 WITH mine AS (
-    SELECT f.id, f.thing_id, f.month, f.created_at, o.username AS owner,
+    SELECT f.id, f.thing_id, f.month, f.created_at,
+        coalesce(nullif(o.display_name, ''), o.username) AS owner,
         coalesce(nullif(t.title, ''), left(regexp_replace(t.url, '^https?://', ''), 60)) AS title,
         CASE
             WHEN t.owner_id IS NULL THEN 'unproven'
