@@ -5,15 +5,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import django
-
-django.setup()
-
-from django.conf import settings  # noqa: E402 - After setup: the pages read users.
-
-from sandbox.blog.pages import Blog  # noqa: E402
-from sandbox.environment import port_of  # noqa: E402
-from sandbox.ports import LOOPBACK  # noqa: E402
+from sandbox.blog.pages import Blog
+from sandbox.environment import port_of
+from sandbox.ports import LOOPBACK
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -47,7 +41,7 @@ def main() -> None:
     port = port_of("BLOG_PORT")
     Handler.blog = Blog(
         own_address=f"http://{LOOPBACK}:{port}",
-        site=settings.BASE_URL,
+        site=os.environ["BASE_URL"].rstrip("/"),
         mail_folder=Path(os.environ["SANDBOX_DATA"]) / "mail",
     )
     ThreadingHTTPServer((LOOPBACK, port), Handler).serve_forever()
