@@ -9,15 +9,15 @@ from django.db import DEFAULT_DB_ALIAS, connection  # noqa: E402
 from django.db.migrations.executor import MigrationExecutor  # noqa: E402
 
 from funds.roles import as_owner  # noqa: E402
-from sandbox.demo.load import load  # noqa: E402
-from sandbox.environment import port_of  # noqa: E402
+from sandbox.demo.load import load, sandbox_stripe  # noqa: E402
+from sandbox.environment import data_folder, port_of  # noqa: E402
 from sandbox.ports import LOOPBACK  # noqa: E402
 
 
 def main() -> None:
     if has_unapplied_migrations():
         call_command("migrate", interactive=False, verbosity=0)
-    load(f"http://{LOOPBACK}:{port_of('BLOG_PORT')}")
+    load(f"http://{LOOPBACK}:{port_of('BLOG_PORT')}", sandbox_stripe(data_folder()))
 
 
 def has_unapplied_migrations() -> bool:

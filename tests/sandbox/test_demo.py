@@ -5,10 +5,14 @@ from django.test import override_settings
 
 from accounts.models import User
 from buttons.models import Flattr, Month
-from funds.models import Transfer
+from funds.models import TopUp, Transfer
+from funds.money import micros_of_cents
+from funds.reconcile import ledger_balances
 from payouts.models import CreatorStatement, PatronStatement, Share
 from sandbox.demo.load import load
 from sandbox.demo.people import DEMO_PASSWORD, DEMO_PEOPLE
+from sandbox.stripe.store import Store
+from sandbox.stripe.world import World
 
 BLOG = "http://127.0.0.1:8001"
 
@@ -50,3 +54,12 @@ def test_the_post_without_an_able_owner_has_flattrs_that_wait():
     load(BLOG)
     waiting = Flattr.objects.filter(state="waiting")
     assert set(waiting.values_list("thing__owner__username", flat=True)) == {"fritz"}
+
+
+def test_what_lies_at_stripe_is_what_the_ledger_says():
+    stripe = World(store=Store(None), secret_key="sk_test_demo", endpoints={})
+    load(BLOG, stripe)
+    available, pending = stripe.store.sum_net("eur", stripe.now())
+    assert available > 0 and pending == 0
+    assert ledger_balances() == {"EUR": micros_of_cents(available)}
+    assert not TopUp.objects.filter(stripe_charge_id=None).exists()

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from sandbox.demo.load import load
-from sandbox.environment import port_of
+from sandbox.demo.load import load, sandbox_stripe
+from sandbox.environment import data_folder, port_of
 from sandbox.ports import LOOPBACK
 
 
@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Fill an empty sandbox with demo data."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        is_loaded = load(f"http://{LOOPBACK}:{port_of('BLOG_PORT')}")
+        is_loaded = load(f"http://{LOOPBACK}:{port_of('BLOG_PORT')}", sandbox_stripe(data_folder()))
         self.stdout.write(
             "Demo data loaded." if is_loaded else "There are people already: nothing was loaded."
         )
