@@ -23,6 +23,7 @@ BAR_CHARACTERS = 30
 
 
 class Command(BaseCommand):
+    shown = ""
     help = "Close a month, and before it each earlier one that is not closed; a repeat is harmless."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,6 +57,9 @@ class Command(BaseCommand):
         bar = "#" * filled + "." * (BAR_CHARACTERS - filled)
         counted = f"{progress.done}/{progress.total}"
         line = f"{progress.month:%Y-%m}  {progress.step:<8} [{bar}] {counted}"
+        if line == self.shown:
+            return
+        self.shown = line
         if self.stdout.isatty():
             self.stdout.write(f"\r{line:<70}", ending="")
             is_last = progress.step == "Pay" and progress.done == progress.total
