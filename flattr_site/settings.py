@@ -298,6 +298,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
     "socket_connect_timeout": 2,
     "socket_timeout": 10,
+    # While Redis is down, a page that sends a hint waits no longer than one attempt takes.
+    "max_retries": 1,
+    "interval_start": 0,
 }
 CELERY_TIMEZONE = "UTC"
 

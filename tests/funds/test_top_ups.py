@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from funds import outbox, top_ups, webhooks
 from funds.budgets import budget_micros, has_means_to_give, set_budget
-from funds.ledger import account_of, post
 from funds.models import StripeCustomer, StripeEvent, StripeRequest, TopUp, Transfer
 from funds.stripe_gateway import StripeUnreachable
 from funds.tasks import find_lost_news
@@ -23,47 +22,14 @@ from funds.top_ups import (
     start_top_up,
 )
 from sandbox.stripe import browser
+from tests.funds.paying import UNIT, funds_of, give_funds, pay, settle
 from tests.stripe_fixtures import WEBHOOK_SECRET, post_webhook
 
 pytestmark = pytest.mark.django_db
-UNIT = 1_000_000
-
-
-def funds_of(user):
-    return account_of("funds", currency="EUR", user=user).available_micros
-
-
-def give_funds(user, amount_micros):
-    """Put money into funds by the front door of the ledger."""
-    top_up = TopUp.objects.create(
-        user=user, currency="EUR", amount_micros=amount_micros, state=TopUp.State.PAID,
-        processor_fee_micros=0, paid_at=timezone.now(),
-    )  # fmt: skip
-    post(
-        f"top_up:{top_up.pk}",
-        "top_up",
-        debit=account_of("stripe_balance", currency="EUR"),
-        credit=account_of("funds", currency="EUR", user=user),
-        amount_micros=amount_micros,
-    )
-
-
-def paid(user, sandbox, amount_micros=5 * UNIT, number=browser.VISA):
-    """Start a top-up and pay it; its webhooks wait."""
-    top_up = start_top_up(user, amount_micros)
-    browser.pay_by_card(checkout_url(top_up), number)
-    return top_up
-
-
-def settle(sandbox, webhooks_to_send=None):
-    """Deliver webhooks, then let the worker apply them."""
-    answers = sandbox.deliver(webhooks_to_send)
-    webhooks.apply_events()
-    return answers
 
 
 def test_a_paid_top_up_is_credited_by_its_webhook_and_not_before(alice, stripe_sandbox):
-    top_up = paid(alice, stripe_sandbox)
+    top_up = pay(alice)
     assert funds_of(alice) == 0
     assert set(settle(stripe_sandbox)) == {200}
     top_up.refresh_from_db()
@@ -71,7 +37,7 @@ def test_a_paid_top_up_is_credited_by_its_webhook_and_not_before(alice, stripe_s
 
 
 def test_the_instance_bears_the_processors_fee(alice, stripe_sandbox):
-    top_up = paid(alice, stripe_sandbox)
+    top_up = pay(alice)
     settle(stripe_sandbox)
     top_up.refresh_from_db()
     fee = Transfer.objects.get(code="processor_fee")
@@ -79,7 +45,7 @@ def test_the_instance_bears_the_processors_fee(alice, stripe_sandbox):
 
 
 def test_the_way_back_of_the_browser_credits_nothing(alice, client, stripe_sandbox):
-    top_up = paid(alice, stripe_sandbox)
+    top_up = pay(alice)
     client.force_login(alice)
     page = client.get(f"{top_up.get_absolute_url()}?back=paid")
     assert 'http-equiv="refresh"' in page.content.decode()
@@ -87,7 +53,7 @@ def test_the_way_back_of_the_browser_credits_nothing(alice, client, stripe_sandb
 
 
 def test_a_declined_card_credits_nothing(alice, stripe_sandbox):
-    top_up = paid(alice, stripe_sandbox, number="4000000000000002")
+    top_up = pay(alice, number="4000000000000002")
     settle(stripe_sandbox)
     top_up.refresh_from_db()
     assert (top_up.state, funds_of(alice)) == (TopUp.State.STARTED, 0)
@@ -123,7 +89,7 @@ def test_a_checkout_that_nobody_finishes_expires(alice, stripe_sandbox):
 
 
 def test_webhooks_replayed_doubled_and_reversed_credit_once(alice, stripe_sandbox):
-    paid(alice, stripe_sandbox)
+    pay(alice)
     received = stripe_sandbox.take()
     settle(stripe_sandbox, [*reversed(received), *received, *received])
     settle(stripe_sandbox, received)
@@ -132,7 +98,7 @@ def test_webhooks_replayed_doubled_and_reversed_credit_once(alice, stripe_sandbo
 
 
 def test_another_event_of_the_same_fact_credits_once(alice, stripe_sandbox):
-    paid(alice, stripe_sandbox)
+    pay(alice)
     settle(stripe_sandbox)
     StripeEvent.objects.filter(type="checkout.session.completed").update(state="received")
     webhooks.apply_events()
@@ -159,7 +125,7 @@ def signed(payload, secret=WEBHOOK_SECRET, seconds_ago=0):
 @pytest.fixture
 def completed(alice, stripe_sandbox):
     """The true webhook of a paid checkout."""
-    paid(alice, stripe_sandbox)
+    pay(alice)
     return next(
         each for each in stripe_sandbox.take() if each["type"] == "checkout.session.completed"
     )
@@ -242,7 +208,7 @@ def test_an_event_whose_worker_dies_is_applied_when_its_lease_ends(
 def test_a_webhook_that_never_came_is_fetched(alice, stripe_sandbox, settings):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     stripe_sandbox.control("deliveries", mode="dropped")
-    paid(alice, stripe_sandbox)
+    pay(alice)
     assert stripe_sandbox.take() == []
     assert find_lost_news() > 0
     webhooks.apply_events()
@@ -250,7 +216,7 @@ def test_a_webhook_that_never_came_is_fetched(alice, stripe_sandbox, settings):
 
 
 def test_a_top_up_that_is_open_for_long_is_asked_after(alice, stripe_sandbox):
-    top_up = paid(alice, stripe_sandbox)
+    top_up = pay(alice)
     assert top_ups.stale_top_ups() == []
     TopUp.objects.update(created_at=timezone.now() - timedelta(hours=3))
     (stale,) = top_ups.stale_top_ups()
@@ -389,7 +355,7 @@ def test_starting_again_closes_the_checkout_before(alice, stripe_sandbox):
 
 
 def test_a_checkout_paid_in_another_tab_is_credited_when_the_next_is_started(alice, stripe_sandbox):
-    paid(alice, stripe_sandbox)
+    pay(alice)
     start_top_up(alice, 5 * UNIT)
     assert funds_of(alice) == 5 * UNIT
 
