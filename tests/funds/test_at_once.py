@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def at_once(*actions):
     """Run actions at the same moment, each with its own connection, and return their results."""
     gate = threading.Barrier(len(actions))
-    results = [None] * len(actions)
+    results: list[object] = [None] * len(actions)
 
     def run(index, action):
         gate.wait()

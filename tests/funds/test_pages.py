@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import pytest
 from celery import Celery
-from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def signed_in(alice, client) -> Client:
+def signed_in(alice, client):
     client.force_login(alice)
     return client
 
