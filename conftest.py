@@ -8,13 +8,16 @@ them; then DATABASE_OWNER_URL must name a role that may create databases.
 import atexit
 import os
 import sys
+from urllib.parse import urlsplit
 
 import django
+from django.conf import settings
 
 from sandbox.environment import test_parts
 from sandbox.errors import SandboxError
 
-if "PYTEST_XDIST_WORKER" not in os.environ:
+worker = os.environ.get("PYTEST_XDIST_WORKER")
+if worker is None:
     try:
         parts = test_parts()
         parts.start()
@@ -22,5 +25,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
         sys.exit(str(error))
     atexit.register(parts.discard)
     os.environ.update(parts.environment())
+else:
+    # A test that empties the cache must not forget what another worker's test has counted.
+    # pytest-django has read the settings by now, since a worker inherits the environment.
+    database = urlsplit(settings.REDIS_URL)._replace(path=f"/{int(worker[2:]) + 1}")
+    settings.CACHES["default"]["LOCATION"] = database.geturl()
 
 django.setup()

@@ -1,8 +1,12 @@
 """The fixed cast, the database as the site's own role, and the ledger checked after each test."""
 
+import time
 from collections.abc import Iterator
+from functools import cache
+from types import SimpleNamespace
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import connections
 from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
@@ -98,9 +102,24 @@ def _ledger_holds(request) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def still_clock(monkeypatch) -> None:
+    """Let no time pass for rate limits, which a slow machine would otherwise outlast."""
+    now = time.time()
+    stopped = SimpleNamespace(time=lambda: now, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr("django_ratelimit.core.time", stopped)
+    monkeypatch.setattr("allauth.core.internal.ratelimit.time", stopped)
+
+
+@cache
+def _hashed(password: str) -> str:
+    """Hash once in a session: Argon2 is slow on purpose, and every test has its cast."""
+    return make_password(password)
+
+
 def _user(name: str) -> User:
-    return User.objects.create_user(
-        email=f"{name}@example.org", username=name, password="correct horse battery"
+    return User.objects.create(
+        email=f"{name}@example.org", username=name, password=_hashed("correct horse battery")
     )
 
 

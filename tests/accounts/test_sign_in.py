@@ -38,7 +38,7 @@ def test_a_closed_account_does_not_sign_in(client, verified, sign_in):
     assert "_auth_user_id" not in client.session
 
 
-def test_wrong_passwords_are_limited_for_an_address(client, verified, sign_in):
+def test_wrong_passwords_are_limited_for_an_address(still_clock, client, verified, sign_in):
     for _ in range(5):
         assert WRONG in text_of(sign_in(client, password="wrong"))
     page = text_of(sign_in(client))
@@ -46,7 +46,7 @@ def test_wrong_passwords_are_limited_for_an_address(client, verified, sign_in):
     assert "_auth_user_id" not in client.session
 
 
-def test_sign_up_is_limited(client, sign_up):
+def test_sign_up_is_limited(still_clock, client, sign_up):
     answers = [sign_up(username="admin") for _ in range(21)]
     assert [answer.status_code for answer in answers] == [200] * 20 + [429]
     assert "Too many tries" in text_of(answers[-1])
