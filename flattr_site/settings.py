@@ -31,6 +31,7 @@ if _base.scheme not in ("http", "https") or not _base.hostname:
     raise ImproperlyConfigured(f"BASE_URL is not the address of a site: {BASE_URL!r}")
 IS_HTTPS = _base.scheme == "https"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [_base.hostname])
+SOURCE_URL = env.str("SOURCE_URL", "")
 
 # The rules of the instance. Amounts in the environment are cents; the code counts micro-units.
 

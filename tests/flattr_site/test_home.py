@@ -32,3 +32,9 @@ def test_the_home_page_prints_the_rules_of_the_instance(client, settings):
 def test_who_is_signed_in_lands_on_the_dashboard(client, alice):
     client.force_login(alice)
     assert client.get("/").headers["Location"] == "/dashboard/"
+
+
+def test_the_source_is_linked_where_the_operator_says(client, settings):
+    assert "Source" not in text_of(client.get("/"))
+    settings.SOURCE_URL = "https://code.example/flattr"
+    assert '<a href="https://code.example/flattr">Source</a>' in client.get("/").content.decode()
