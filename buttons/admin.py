@@ -38,7 +38,8 @@ class ThingAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Thing]:
-        return super().get_queryset(request).annotate(flattr_count=shown_flattrs())
+        things: QuerySet[Thing] = super().get_queryset(request)
+        return things.annotate(flattr_count=shown_flattrs())
 
     @admin.display(description="thing")
     def title_or_url(self, thing: Thing) -> str:
@@ -57,7 +58,7 @@ class ClaimAdmin(ReadOnlyAdmin):
     search_fields = ["thing__url", "thing__title", "user__username"]
     search_help_text = "Address, title or user"
     ordering = ["-pk"]
-    actions = ["approve", "refuse", "check"]
+    actions = ["approve", "refuse", "look_again"]
 
     # The actions decide claims, so they are for those who may change them.
     def has_decide_permission(self, request: HttpRequest) -> bool:
@@ -72,7 +73,7 @@ class ClaimAdmin(ReadOnlyAdmin):
         self._decide(request, claims, is_owner=False)
 
     @admin.action(description="Look at the page now", permissions=["decide"])
-    def check(self, request: HttpRequest, claims: QuerySet[Claim]) -> None:
+    def look_again(self, request: HttpRequest, claims: QuerySet[Claim]) -> None:
         for claim in claims[:CHECKED_AT_ONCE]:
             checked = check_claim(claim)
             self.message_user(request, f"{checked}: {checked.state}. {checked.how}")

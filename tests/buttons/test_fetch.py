@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpcore
 import pytest
 
 from buttons import fetch
@@ -210,7 +211,7 @@ def test_a_name_that_leads_into_a_private_network_is_not_connected_to(canary, na
 
 
 def test_one_private_address_among_public_ones_is_enough_to_refuse(names, monkeypatch):
-    monkeypatch.setattr(fetch.httpcore.SyncBackend, "connect_tcp", pytest.fail)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", pytest.fail)
     names["blog.example"] = [["8.8.8.8", "10.0.0.1"]]
     with pytest.raises(FetchRefused):
         fetch_page("http://blog.example/")
@@ -223,9 +224,9 @@ def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(names, mo
 
     def connect(self: object, host: str, port: int, *rest: object) -> None:
         connected.append((host, port))
-        raise fetch.httpcore.ConnectError
+        raise httpcore.ConnectError
 
-    monkeypatch.setattr(fetch.httpcore.SyncBackend, "connect_tcp", connect)
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
     with pytest.raises(FetchFailed):
         fetch_page("http://blog.example/")
     assert connected == [("8.8.8.8", 80)]
@@ -236,17 +237,17 @@ def test_tls_asks_for_the_name_and_not_for_the_address(names, monkeypatch):
     names["blog.example"] = [["8.8.8.8"]]
     asked: list[str | None] = []
 
-    class Stream(fetch.httpcore.NetworkStream):
+    class Stream(httpcore.NetworkStream):
         def start_tls(
             self, ssl_context: ssl.SSLContext, server_hostname=None, timeout=None
-        ) -> fetch.httpcore.NetworkStream:
+        ) -> httpcore.NetworkStream:
             asked.append(server_hostname)
-            raise fetch.httpcore.ConnectError
+            raise httpcore.ConnectError
 
         def close(self) -> None:
             """Nothing was opened."""
 
-    monkeypatch.setattr(fetch.httpcore.SyncBackend, "connect_tcp", lambda *args, **kwargs: Stream())
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", lambda *args, **kwargs: Stream())
     with pytest.raises(FetchFailed):
         fetch_page("https://blog.example/")
     assert asked == ["blog.example"]

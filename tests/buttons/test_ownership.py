@@ -160,7 +160,7 @@ def test_a_button_on_the_page_makes_its_user_the_owner(bob, pages):
     claim = check_claim(claim_of(bob))
     assert (claim.state, claim.how) == ("proven", "The button is on the page.")
     assert claim.thing.owner == bob
-    assert claim.next_check_at > timezone.now() + timedelta(days=29)
+    assert claim.next_check_at and claim.next_check_at > timezone.now() + timedelta(days=29)
 
 
 @pytest.mark.django_db
@@ -279,6 +279,7 @@ def test_each_failed_check_waits_longer_and_the_last_gives_up(bob, pages):
     waits = []
     for _ in BACKOFF:
         claim = check_claim(claim)
+        assert claim.next_check_at and claim.checked_at
         waits.append(claim.next_check_at - claim.checked_at)
     assert waits == list(BACKOFF) == sorted(waits)
     assert check_claim(claim).next_check_at is None

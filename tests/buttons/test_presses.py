@@ -45,7 +45,12 @@ def test_signing_in_elsewhere_completes_nothing(client, patron, bob, window):
 
 def test_signing_up_takes_the_press_along(client, bob, window):
     window.press(**ASKED)
-    form = {"email": "dora@example.org", "username": "dora", "password1": PASSWORD}
+    form = {
+        "email": "dora@example.org",
+        "username": "dora",
+        "password1": PASSWORD,
+        "kind": "individual",
+    }
     client.post("/accounts/signup/", form)
     kept = Press.objects.get()
     assert kept.patron is not None
@@ -54,7 +59,12 @@ def test_signing_up_takes_the_press_along(client, bob, window):
 
 def test_a_press_is_completed_when_the_mail_is_confirmed_on_another_device(client, bob, window):
     window.press(**ASKED)
-    form = {"email": "dora@example.org", "username": "dora", "password1": PASSWORD}
+    form = {
+        "email": "dora@example.org",
+        "username": "dora",
+        "password1": PASSWORD,
+        "kind": "individual",
+    }
     client.post("/accounts/signup/", form)
     address = EmailAddress.objects.get(email="dora@example.org")
     give_means(address.user)

@@ -1,0 +1,202 @@
+"""What foreign pages load: small, cacheable, the same for everybody, and never with a cookie."""
+
+import gzip
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from django.core.cache import cache
+from django.urls import reverse
+
+from buttons.embed.badge import draw_badge, short
+from buttons.embed.script import button_script, version_of
+from tests.buttons.people import PAGE, flattr, make_thing
+
+SVG = "{http://www.w3.org/2000/svg}"
+LAYOUTS = ["flat", "compact", "large"]
+
+
+@pytest.fixture(autouse=True)
+def _forget_counts():
+    cache.clear()
+
+
+def badge(client, **parameters: str):
+    return client.get("/badge.svg", {"url": PAGE, **parameters})
+
+
+def words(response) -> list[str]:
+    drawing = ElementTree.fromstring(response.content)
+    return [text.text or "" for text in drawing.iter(f"{SVG}text")]
+
+
+@pytest.mark.django_db
+def test_a_badge_shows_the_count(client, patron, tea):
+    assert words(badge(client)) == ["Flattr", "0"]
+    cache.clear()
+    flattr(patron, tea)
+    assert words(badge(client)) == ["Flattr", "1"]
+
+
+@pytest.mark.django_db
+def test_a_badge_of_an_unknown_page_counts_nothing(client):
+    assert words(badge(client)) == ["Flattr", "0"]
+
+
+@pytest.mark.django_db
+def test_spellings_of_one_address_show_one_count(client, patron, tea):
+    flattr(patron, tea)
+    assert words(client.get("/badge.svg", {"url": f"{PAGE}?utm_source=x"})) == ["Flattr", "1"]
+
+
+def test_a_badge_without_an_address_has_no_count(client):
+    response = client.get("/badge.svg", {"user_id": "bob"})
+    assert (response.status_code, words(response)) == (400, ["Flattr"])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("count", [None, 0, 7, 999, 1_234_567])
+def test_a_badge_is_at_most_900_bytes_compressed(layout, count):
+    assert len(gzip.compress(draw_badge(layout, count).encode())) <= 900
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_badge_says_what_it_is_to_a_screen_reader(layout):
+    drawing = ElementTree.fromstring(draw_badge(layout, 1_234))
+    title = drawing.find(f"{SVG}title")
+    assert title is not None
+    assert (drawing.get("role"), title.text) == ("img", "Flattr this (1,234)")
+    assert drawing.get("aria-label") == title.text
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_badge_keeps_its_size_whatever_it_counts(layout):
+    sizes = {
+        (drawing.get("width"), drawing.get("height"))
+        for count in (None, 0, 999_999)
+        for drawing in [ElementTree.fromstring(draw_badge(layout, count))]
+    }
+    assert len(sizes) == 1
+
+
+def test_a_badge_is_light_or_dark_as_the_screen_is():
+    assert "@media(prefers-color-scheme:dark)" in draw_badge("flat", 1)
+
+
+def test_an_unknown_layout_is_the_usual_one():
+    assert draw_badge("<script>", 1) == draw_badge("flat", 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1.0k"),
+        (1_999, "1.9k"),
+        (9_999, "9.9k"),
+        (10_000, "10k"),
+        (999_999, "999k"),
+        (1_000_000, "1.0M"),
+        (12_345_678, "12M"),
+    ],
+)
+def test_a_large_count_is_short_and_rounded_down(count, text):
+    assert short(count) == text
+
+
+@pytest.mark.django_db
+def test_a_badge_asks_one_question_and_then_none(client, tea, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        badge(client)
+    with django_assert_num_queries(0):
+        badge(client)
+
+
+@pytest.mark.django_db
+def test_a_page_that_was_told_of_a_newer_count_is_shown_it(client, patron, tea):
+    badge(client)
+    flattr(patron, tea)
+    assert words(badge(client)) == ["Flattr", "0"]
+    assert words(badge(client, seen="1")) == ["Flattr", "1"]
+    assert words(badge(client)) == ["Flattr", "1"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seen", ["-1", "x", "1" * 50, "٣"])
+def test_nonsense_about_a_newer_count_is_ignored(client, seen):
+    assert badge(client, seen=seen).status_code == 200
+
+
+@pytest.mark.django_db
+def test_no_session_is_looked_at_and_no_cookie_set(client, patron, tea, django_assert_num_queries):
+    client.force_login(patron)
+    with django_assert_num_queries(1):
+        response = badge(client)
+    assert not response.cookies
+    assert "Cookie" not in response.headers.get("Vary", "")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", [f"/badge.svg?url={PAGE}", "/button.js"])
+def test_any_page_may_load_it(client, address):
+    headers = client.get(address).headers
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", [f"/badge.svg?url={PAGE}", "/button.js"])
+def test_what_a_browser_has_is_not_sent_again(client, address):
+    first = client.get(address)
+    again = client.get(address, headers={"if-none-match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+    assert client.get(address, headers={"if-none-match": '"x"'}).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_badge_is_kept_for_a_minute(client):
+    headers = badge(client).headers
+    assert headers["Cache-Control"] == "public, max-age=60, stale-while-revalidate=600"
+    assert headers["Content-Type"] == "image/svg+xml; charset=utf-8"
+
+
+@pytest.mark.django_db
+def test_markup_in_an_address_is_not_drawn(client):
+    assert b"<script" not in badge(client, layout="<script>").content
+
+
+@pytest.mark.parametrize("base_url", ["http://localhost:8000", "https://flattr.example.org"])
+def test_the_script_is_at_most_1000_bytes_compressed(base_url):
+    assert len(gzip.compress(button_script(base_url).encode())) <= 1_000
+
+
+def test_the_script_knows_its_instance(settings):
+    assert f'"{settings.BASE_URL}"' in button_script(settings.BASE_URL)
+
+
+def test_the_script_sets_nothing_on_the_page_and_keeps_nothing():
+    script = button_script("https://flattr.example.org")
+    for word in ("cookie", "localStorage", "eval(", "innerHTML", "iframe", ".style"):
+        assert word not in script
+
+
+def test_the_versioned_script_is_kept_for_ever(client, settings):
+    version = version_of(settings.BASE_URL)
+    response = client.get(reverse("buttons:button-js-version", args=[version]))
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert response.content == client.get("/button.js").content
+
+
+def test_an_old_version_leads_to_the_script(client):
+    response = client.get("/button-000000000000.js")
+    assert (response.status_code, response.url) == (302, "/button.js")
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.django_db
+def test_hidden_things_have_badges_too(client, patron, creator):
+    thing = make_thing(owner=creator)
+    type(thing).objects.filter(pk=thing.pk).update(is_hidden=True)
+    flattr(patron, thing)
+    assert words(badge(client)) == ["Flattr", "1"]
