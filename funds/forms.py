@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from funds.money import (
-    MICROS_PER_UNIT,
     NotAnAmount,
     cents_floor,
     format_micros,
@@ -16,7 +15,6 @@ from funds.money import (
     parse_amount,
 )
 
-OWN = "own"
 BUDGET_CHOICES_CENTS = (200, 500, 1_000, 2_000)
 TOP_UP_CHOICES_CENTS = (500, 1_000, 2_500, 5_000)
 MONTHS_CHOICES = ((1, "one month"), (3, "three months"), (6, "six months"), (12, "a year"))
@@ -35,7 +33,7 @@ class AmountForm(forms.Form):
 
     amount = forms.ChoiceField(widget=forms.RadioSelect)
     own_amount = forms.CharField(
-        label="Another amount",
+        label="Or another amount",
         required=False,
         max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
@@ -44,21 +42,22 @@ class AmountForm(forms.Form):
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        choices = [
-            (str(cents), short(micros_of_cents(cents), user.currency))
-            for cents in self.choice_cents
-            if micros_of_cents(cents) >= self.smallest_micros()
-        ]
         field = self.fields["amount"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [*choices, *self.more_choices(), (OWN, "Another amount")]
+        field.choices = [
+            (str(cents), self.choice_name(micros_of_cents(cents))) for cents in self.offered_cents()
+        ]
         field.required = False
 
     def smallest_micros(self) -> int:
         raise NotImplementedError
 
-    def more_choices(self) -> list[tuple[str, str]]:
-        return []
+    def offered_cents(self) -> list[int]:
+        smallest_cents = cents_floor(self.smallest_micros())
+        return [cents for cents in self.choice_cents if cents >= smallest_cents]
+
+    def choice_name(self, amount_micros: int) -> str:
+        return short(amount_micros, self.user.currency)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -69,7 +68,7 @@ class AmountForm(forms.Form):
     def _amount_micros(self, cleaned: dict[str, Any]) -> int:
         typed = cleaned.get("own_amount", "").strip()
         chosen = cleaned.get("amount", "")
-        if not typed and chosen in ("", OWN):
+        if not (typed or chosen):
             self.add_error("own_amount", "Choose an amount, or enter one.")
             return 0
         try:
@@ -97,17 +96,25 @@ class AmountForm(forms.Form):
 
 
 class BudgetForm(AmountForm):
-    """What is given each month; zero pauses."""
+    """What is given each month; zero pauses. What is given now is one of the choices."""
 
     choice_cents = BUDGET_CHOICES_CENTS
     smallest_name = "monthly budget"
     amount = forms.ChoiceField(label="Every month I give", widget=forms.RadioSelect)
 
+    def __init__(self, user: User, current_micros: int, *args: Any, **kwargs: Any) -> None:
+        self.current_cents = cents_floor(current_micros)
+        super().__init__(user, *args, **kwargs)
+
     def smallest_micros(self) -> int:
         return int(settings.BUDGET_MIN_MICROS)
 
-    def more_choices(self) -> list[tuple[str, str]]:
-        return [("0", "Pause")]
+    def offered_cents(self) -> list[int]:
+        amounts = {*super().offered_cents(), self.current_cents} - {0}
+        return [*sorted(amounts), 0]
+
+    def choice_name(self, amount_micros: int) -> str:
+        return super().choice_name(amount_micros) if amount_micros else "Pause"
 
     def check_amount(self, amount_micros: int) -> None:
         if amount_micros:
@@ -152,12 +159,3 @@ class FirstForm(AmountForm):
             self.add_error("months", f"At most {name} can be kept here. Choose fewer months.")
         cleaned["payment_micros"] = payment_micros
         return cleaned
-
-
-def initial_choice(amount_micros: int, choices_cents: tuple[int, ...]) -> dict[str, str]:
-    """Return what a form shows for an amount that is set already."""
-    cents = cents_floor(amount_micros)
-    if cents in choices_cents:
-        return {"amount": str(cents)}
-    units, rest = divmod(amount_micros, MICROS_PER_UNIT)
-    return {"amount": OWN, "own_amount": f"{units}.{cents_floor(rest):02}"}

@@ -18,17 +18,10 @@ from accounts.models import User
 from accounts.rate_limits import too_many
 from funds import webhooks
 from funds.budgets import budget_micros, set_budget
-from funds.forms import (
-    BUDGET_CHOICES_CENTS,
-    AmountForm,
-    BudgetForm,
-    FirstForm,
-    TopUpForm,
-    initial_choice,
-)
+from funds.forms import AmountForm, BudgetForm, FirstForm, TopUpForm
 from funds.ledger import account_of
 from funds.models import LedgerAccount, TopUp
-from funds.money import format_micros
+from funds.money import cents_floor, format_micros
 from funds.returns import NothingToReturn, refund_top_up, returnable_micros
 from funds.statement import LINES_PER_PAGE, StatementLines
 from funds.stripe_gateway import BadSignature, StripeRefused, StripeUnreachable
@@ -84,15 +77,12 @@ def add(request: HttpRequest) -> HttpResponse:
     # What was sent says which form it was: a budget may have been set since it was shown.
     is_first = "months" in request.POST if request.POST else budget_micros(user) == 0
     form_class: type[AmountForm] = FirstForm if is_first else TopUpForm
-    form = form_class(user, request.POST or None, initial=_initial(request, is_first))
+    initial = {"amount": "500", "months": "1"} if is_first else {"amount": "1000"}
+    form = form_class(user, request.POST or None, initial=initial)
     is_valid = request.method == "POST" and form.is_valid()
     if is_valid and (answer := _start(request, form, is_first)):
         return answer
     return render_form(request, form, is_first, status=400 if form.errors else 200)
-
-
-def _initial(request: HttpRequest, is_first: bool) -> dict[str, str]:
-    return {"amount": "500", "months": "1"} if is_first else {"amount": "1000"}
 
 
 def _start(request: HttpRequest, form: AmountForm, is_first: bool) -> HttpResponse | None:
@@ -141,8 +131,8 @@ def top_up_page(top_up: TopUp) -> str:
 def budget(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     current = budget_micros(user)
-    initial = initial_choice(current or 5_000_000, (0, *BUDGET_CHOICES_CENTS))
-    form = BudgetForm(user, request.POST or None, initial=initial)
+    initial = {"amount": str(cents_floor(current))}
+    form = BudgetForm(user, current, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         saved = set_budget(user, form.cleaned_data["amount_micros"])
         amount = format_micros(saved.amount_micros, user.currency)

@@ -422,7 +422,7 @@ def test_an_amount_that_is_none_is_refused_and_nothing_changes(
 ):
     client.force_login(alice)
     set_budget(alice, 2 * UNIT)
-    answer = client.post(reverse("funds:add"), {"amount": "own", "own_amount": typed})
+    answer = client.post(reverse("funds:add"), {"amount": "500", "own_amount": typed})
     assert answer.status_code == 400
     assert message in answer.content.decode()
     assert "<script>" not in answer.content.decode()
