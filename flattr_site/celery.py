@@ -25,6 +25,8 @@ TICKS: tuple[str, ...] = (
     "payouts.tasks.close_due_months",
     "payouts.tasks.release_revenue",
     "payouts.tasks.mail_statements",
+    "payouts.tasks.mail_withdrawals",
+    "payouts.tasks.check_books",
 )
 
 app = Celery("flattr_site")

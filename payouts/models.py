@@ -7,6 +7,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.lookups import Exact
+from django.urls import reverse
 
 from buttons.models import Flattr, Month, Thing
 from funds.money import MICROS_PER_CENT
@@ -244,6 +245,8 @@ class Withdrawal(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
     mailed_at = models.DateTimeField(null=True)
+    # When the superusers were told that it waits for them, or for money at Stripe.
+    admins_told_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -266,6 +269,9 @@ class Withdrawal(models.Model):
 
     def __str__(self) -> str:
         return f"withdrawal {self.id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("payouts:withdrawal", args=[self.pk])
 
 
 class BooksCheck(models.Model):

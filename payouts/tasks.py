@@ -1,13 +1,21 @@
 """What the beat asks for. PostgreSQL knows what is due: a lost or doubled message does no harm."""
 
+import logging
 import time
 from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
-from payouts import close
+from accounts.models import User
+from funds.stripe_gateway import StripeRefused, StripeUnreachable
+from payouts import close, connect
+from payouts.check_books import record_check
+from payouts.models import BooksCheck
 from payouts.statement_mails import due_mails, mail_statement
+from payouts.withdrawal_mail import mail_ended_withdrawals, tell_admins
+
+logger = logging.getLogger(__name__)
 
 # As many as might be idle: one too many finds nothing to claim.
 HELPERS = 8
@@ -56,3 +64,29 @@ def mail_statements() -> None:
 @shared_task(rate_limit="600/m")
 def mail_statement_of(kind: str, statement_id: int) -> None:
     mail_statement(kind, statement_id)
+
+
+@shared_task
+def refresh_connected_account(user_id: int) -> None:
+    """Ask Stripe how far an account is, after it refused money for it."""
+    try:
+        connect.refresh_account(User.objects.get(pk=user_id))
+    except (StripeUnreachable, StripeRefused):
+        # The next event about the account, or the owner's next visit at Stripe, brings it.
+        logger.warning("The account of user %s could not be asked for", user_id)
+
+
+@shared_task
+def mail_withdrawals() -> None:
+    """Tell creators how their withdrawals ended, and the admins which ones need them."""
+    mail_ended_withdrawals()
+    tell_admins()
+
+
+@shared_task
+def check_books() -> None:
+    """Check the books once a day, keep the result for the admin, and say loudly what is broken."""
+    if BooksCheck.objects.filter(started_at__gt=timezone.now() - timedelta(days=1)).exists():
+        return
+    for finding in record_check().findings:
+        logger.error("The books are broken: %s (%s)", finding["rule"], finding["rows"])

@@ -4,7 +4,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from payouts import views
+from payouts import views, withdrawal_views
 
 
 class MonthConverter:
@@ -25,5 +25,13 @@ app_name = "payouts"
 urlpatterns = [
     path("statements/<month:month>/", views.patron_statement, name="patron-statement"),
     path("revenue/", views.revenue, name="revenue"),
+    path("revenue/withdraw/", withdrawal_views.withdraw, name="withdraw"),
+    path("revenue/withdrawals/", withdrawal_views.withdrawal_list, name="withdrawals"),
+    path(
+        "revenue/withdrawals/<uuid:withdrawal_id>/", withdrawal_views.withdrawal, name="withdrawal"
+    ),
+    path("revenue/onboard/", withdrawal_views.onboard, name="onboard"),
+    path("revenue/onboard/return/", withdrawal_views.onboard_return, name="onboard-return"),
+    path("revenue/onboard/refresh/", withdrawal_views.onboard_refresh, name="onboard-refresh"),
     path("revenue/<month:month>/", views.creator_statement, name="creator-statement"),
 ]
