@@ -317,6 +317,8 @@ class StripeRequest(models.Model):
     last_error = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     next_try_at = models.DateTimeField(db_default=TransactionNow())
+    # While a process sends it, no other one does.
+    sending_until = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -82,13 +82,14 @@ def due_requests(kinds: Iterable[str] | None = None, limit: int = 100) -> list[U
     return list(requests.order_by("next_try_at").values_list("id", flat=True)[:limit])
 
 
-def send_request(request_id: UUID) -> StripeRequest:
+def send_request(request_id: UUID, is_hurried: bool = False) -> StripeRequest:
     """Send a request once and record the answer; call it outside any transaction.
 
     Returns the row as it is afterwards: done, refused, due again, or in need of attention. One that
-    another process is sending, or that is not due any more, is returned as it is.
+    another process is sending, or that is not due, is returned as it is. `is_hurried` does not wait
+    for the next try: a person asks for it now.
     """
-    request, was_unknown = _claim(request_id)
+    request, was_unknown = _claim(request_id, is_hurried)
     if request is None:
         return StripeRequest.objects.get(pk=request_id)
     try:
@@ -106,25 +107,40 @@ def send_request(request_id: UUID) -> StripeRequest:
     return _record_answer(request, answer)
 
 
-def _claim(request_id: UUID) -> tuple[StripeRequest | None, bool]:
-    """Take the lease of a due request: until it ends, nobody else sends it.
+def _claim(request_id: UUID, is_hurried: bool) -> tuple[StripeRequest | None, bool]:
+    """Take the lease of a request: until it ends, nobody else sends it.
 
     Also returns whether an earlier attempt may have been carried out. Durable, because the lease
     has to be committed before anything is sent.
     """
+    now = timezone.now()
+    states = [State.DUE, State.NEEDS_ATTENTION] if is_hurried else [State.DUE]
     with transaction.atomic(durable=True):
         request = (
             StripeRequest.objects.select_for_update(skip_locked=True)
-            .filter(pk=request_id, state=State.DUE)
+            .filter(pk=request_id, state__in=states)
             .first()
         )
-        if request is None or (request.attempts and request.next_try_at > timezone.now()):
+        if request is None or (request.sending_until and request.sending_until > now):
+            return None, False
+        if request.attempts and request.next_try_at > now and not is_hurried:
             return None, False
         was_unknown = request.is_outcome_unknown
+        if request.state == State.NEEDS_ATTENTION:
+            request.attempts = 0
+        request.state = State.DUE
         request.attempts += 1
         request.is_outcome_unknown = True
-        request.next_try_at = timezone.now() + LEASE
-        request.save(update_fields=["attempts", "is_outcome_unknown", "next_try_at"])
+        request.next_try_at = request.sending_until = now + LEASE
+        request.save(
+            update_fields=[
+                "state",
+                "attempts",
+                "is_outcome_unknown",
+                "next_try_at",
+                "sending_until",
+            ]
+        )
     return request, was_unknown
 
 
@@ -154,7 +170,9 @@ def _record_refusal(request: StripeRequest, refusal: StripeRefused) -> StripeReq
 def _record(request: StripeRequest, **values: Any) -> StripeRequest:
     """Record the end of a request and apply it, both or neither; a second time does nothing."""
     with transaction.atomic(durable=True):
-        changed = StripeRequest.objects.filter(pk=request.pk, state=State.DUE).update(**values)
+        changed = StripeRequest.objects.filter(pk=request.pk, state=State.DUE).update(
+            sending_until=None, **values
+        )
         request.refresh_from_db()
         if changed:
             _appliers[request.kind](request)
@@ -177,6 +195,7 @@ def _put_off(
         is_outcome_unknown=is_outcome_unknown,
         idempotency_key=key,
         next_try_at=timezone.now() + timedelta(minutes=2 ** (request.attempts - 1)),
+        sending_until=None,
         last_error=error[:500],
     )
     request.refresh_from_db()

@@ -227,12 +227,15 @@ def verified_event(payload: bytes, signature: str, secret: str) -> Json:
     The SDK looks at the past side of the tolerance only; a time in the future is refused here.
     Raises BadSignature.
     """
+    if not signature.isascii():
+        # The SDK compares text, and fails with a TypeError here.
+        raise BadSignature("The signature is not ASCII.")
     try:
         stripe.WebhookSignature.verify_header(payload, signature, secret, TOLERANCE_SECONDS)
         event = json.loads(payload)
+        sent_at = max(int(part[2:]) for part in signature.split(",") if part.startswith("t="))
     except (stripe.SignatureVerificationError, ValueError) as error:
         raise BadSignature(str(error)) from error
-    sent_at = next((int(part[2:]) for part in signature.split(",") if part.startswith("t=")), 0)
     if sent_at > time.time() + TOLERANCE_SECONDS:
         raise BadSignature("The signature is of a time in the future.")
     if not isinstance(event, dict) or event.get("object") != "event":

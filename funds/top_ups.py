@@ -150,15 +150,22 @@ def ensure_customer(user: User) -> str:
             kind="customer",
             subject_id=subject_id,
             params={"email": user.email, "metadata": {"user_id": str(user.pk)}},
-            idempotency_key=f"customer:{subject_id}",
+            idempotency_key=f"customer:{subject_id}:{_refused(subject_id) + 1}",
             next_try_at=timezone.now() + SENT_BY_CALLER,
         )
-    _raise_unless_done(outbox.send_request(request.pk))
+    # The request may be an old one that failed; the person who is here now does not wait for it.
+    _raise_unless_done(outbox.send_request(request.pk, is_hurried=True))
     return StripeCustomer.objects.get(user=user).stripe_customer_id
 
 
 def _customer_subject(user: User) -> UUID:
     return uuid5(NAMESPACE_URL, f"{settings.BASE_URL}/users/{user.pk}")
+
+
+def _refused(subject_id: UUID) -> int:
+    """Count refusals, so that a person who corrects their address is asked for anew."""
+    refused = StripeRequest.State.REFUSED
+    return StripeRequest.objects.filter(subject_id=subject_id, state=refused).count()
 
 
 def _raise_unless_done(request: StripeRequest) -> None:

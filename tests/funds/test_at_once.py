@@ -110,7 +110,7 @@ def test_a_start_killed_at_any_line_leaves_one_session_at_most(
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(line, die)
         start_top_up(alice, 5 * UNIT)
-    StripeRequest.objects.update(next_try_at=timezone.now())
+    StripeRequest.objects.update(next_try_at=timezone.now(), sending_until=None)
     outbox.send_due_requests()
     top_up = TopUp.objects.get(amount_micros=5 * UNIT)
     assert top_up.stripe_checkout_session_id

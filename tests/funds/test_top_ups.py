@@ -275,6 +275,22 @@ def test_a_person_has_one_customer_at_stripe(alice, stripe_sandbox, kind):
     assert len(list(gateway._rows(gateway._api().customers.list, {}))) == 1
 
 
+@pytest.mark.parametrize("failures", [1, 8])
+def test_who_presses_again_does_not_wait_for_the_next_try(alice, stripe_sandbox, failures):
+    stripe_sandbox.fail_next("drop_before", "/v1/customers", times=failures)
+    for _ in range(failures):
+        with pytest.raises(StripeUnreachable):
+            start_top_up(alice, 5 * UNIT)
+    assert checkout_url(start_top_up(alice, 5 * UNIT))
+
+
+def test_who_corrects_what_was_refused_is_asked_for_anew(alice, stripe_sandbox):
+    start_top_up(alice, 5 * UNIT)
+    StripeCustomer.objects.all().delete()
+    StripeRequest.objects.filter(kind="customer").update(state="refused")
+    assert checkout_url(start_top_up(alice, 5 * UNIT))
+
+
 def test_a_request_that_fails_eight_times_needs_attention(alice, stripe_sandbox):
     stripe_sandbox.fail_next("drop_before", "/v1/customers", times=8)
     with pytest.raises(StripeUnreachable):
@@ -283,6 +299,7 @@ def test_a_request_that_fails_eight_times_needs_attention(alice, stripe_sandbox)
         StripeRequest.objects.update(next_try_at=timezone.now())
         outbox.send_due_requests()
     request = StripeRequest.objects.get()
+    assert outbox.send_due_requests() == 0
     assert (request.state, request.attempts) == ("needs_attention", 8)
     assert outbox.try_again(request.pk)
     outbox.send_due_requests()
@@ -307,11 +324,13 @@ def test_a_request_whose_sender_died_is_not_sent_twice(alice, stripe_sandbox):
 
 def test_a_request_that_somebody_sends_is_left_alone(alice, stripe_sandbox):
     start_top_up(alice, 5 * UNIT)
+    leased = timezone.now() + timedelta(minutes=1)
     StripeRequest.objects.filter(kind="checkout_session").update(
-        state="due", attempts=1, next_try_at=timezone.now() + timedelta(minutes=1)
+        state="due", attempts=1, next_try_at=leased, sending_until=leased
     )
     request = StripeRequest.objects.get(kind="checkout_session")
     assert outbox.send_request(request.pk).attempts == 1
+    assert outbox.send_request(request.pk, is_hurried=True).attempts == 1
     assert outbox.due_requests() == []
 
 
