@@ -1,6 +1,7 @@
 """`make run`: the whole site on one machine, and what stands in for the outside world."""
 
 import hashlib
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from sandbox.demo.people import DEMO_PASSWORD, DEMO_PEOPLE
 from sandbox.environment import PORTS, ROOT, Parts, data_folder, held_parts, port_of
 from sandbox.errors import SandboxError
 from sandbox.ports import LOOPBACK, answers, is_free
-from sandbox.stopping import say
+from sandbox.stopping import StopRequested, has_terminal, say
 
 START_SECONDS = 60
 WATCH_SECONDS = 0.5
@@ -148,8 +149,12 @@ def _wait_for(site: list[Child], ports: list[int]) -> None:
 
 def _watch(site: list[Child], parts: Parts) -> None:
     embedded = [part for part in (parts.postgres, parts.redis) if part is not None]
+    began_in_terminal = has_terminal()
     while all(part.is_running() for part in embedded):
         _require_running(site)
+        # A closed window hangs up on make, which then waits for this process without telling it.
+        if began_in_terminal and not has_terminal():
+            raise StopRequested(signal.SIGHUP)
         time.sleep(WATCH_SECONDS)
     raise SandboxError(f"PostgreSQL or Redis stopped by itself: see the logs in {parts.folder}.")
 

@@ -29,6 +29,11 @@ def stop_on_signals() -> None:
         signal.signal(each, request)
 
 
+def has_terminal() -> bool:
+    """Tell whether the output goes to a terminal that is still there."""
+    return os.isatty(1)
+
+
 def say(text: str) -> None:
     """Print to the terminal as long as there is one."""
     try:

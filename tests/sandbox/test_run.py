@@ -1,6 +1,7 @@
 """`make run` as a person meets it: started, stopped, and refused with one sentence."""
 
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -87,6 +88,20 @@ def test_each_way_of_stopping_leaves_no_process(tmp_path, number):
         site.process.send_signal(number)
         site.process.wait(30)
         assert processes_of(folder) == []
+
+
+def test_a_closed_window_leaves_no_process(tmp_path):
+    """The window's own program is make: it hears of the hang-up and does not pass it on."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.execvpe("make", ["make", "run"], sandbox_environment(tmp_path))
+    seen = b""
+    while b"Ctrl-C stops everything" not in seen:
+        seen += os.read(terminal, 4096)
+    os.close(terminal)
+    assert wait_until(lambda: processes_of(tmp_path) == [], 30), processes_of(tmp_path)
+    os.waitpid(pid, 0)
 
 
 def test_a_killed_supervisor_takes_its_children_along(tmp_path):
