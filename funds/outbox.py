@@ -121,9 +121,13 @@ def _claim(request_id: UUID, is_hurried: bool) -> tuple[StripeRequest | None, bo
             .filter(pk=request_id, state__in=states)
             .first()
         )
-        if request is None or (request.sending_until and request.sending_until > now):
+        if request is None:
             return None, False
-        if request.attempts and request.next_try_at > now and not is_hurried:
+        # A first try may come before it is due: whoever wrote the request sends it.
+        wait_until = request.next_try_at if request.attempts else None
+        if is_hurried:
+            wait_until = request.sending_until
+        if wait_until and wait_until > now:
             return None, False
         was_unknown = request.is_outcome_unknown
         if request.state == State.NEEDS_ATTENTION:

@@ -25,11 +25,13 @@ WHERE credit_account_id = %(account)s AND phase IN ('posted', 'post_pending')
 
 COUNT = f"SELECT count(*) FROM ({MOVEMENTS}) AS movement"  # noqa: S608 - a constant of this module.
 
+# Transfers of one transaction share their time: what came in stands first, or the balance would
+# be shown below zero, where it never was.
 LINES = f"""
 SELECT code, created_at, month, reason, signed_micros,
-    sum(signed_micros) OVER (ORDER BY created_at, id) AS balance_micros
+    sum(signed_micros) OVER (ORDER BY created_at, signed_micros < 0, id) AS balance_micros
 FROM ({MOVEMENTS}) AS movement
-ORDER BY created_at DESC, id DESC
+ORDER BY created_at DESC, signed_micros < 0 DESC, id DESC
 LIMIT %(limit)s OFFSET %(offset)s
 """  # noqa: S608 - a constant of this module.
 

@@ -1,5 +1,7 @@
 """Shortcuts of the money tests: funds that are there, and payments made at the hosted page."""
 
+from uuid import uuid4
+
 from django.utils import timezone
 
 from funds import webhooks
@@ -37,7 +39,7 @@ def give_funds(user, amount_micros):
 def spend(user, amount_micros):
     """Take money out of funds, as a month's close does."""
     post(
-        f"spent:{user.pk}:{amount_micros}",
+        f"spent:{uuid4()}",
         "correction",
         debit=account_of("funds", currency="EUR", user=user),
         credit=account_of("fees", currency="EUR"),

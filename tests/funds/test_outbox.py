@@ -18,7 +18,7 @@ KINDS = ("connected_account", "withdrawal")
 @pytest.fixture
 def answers(monkeypatch):
     """Take the answers to the two kinds of request that payouts makes."""
-    got = []
+    got: list[StripeRequest] = []
     monkeypatch.setattr(outbox, "_appliers", dict.fromkeys(KINDS, got.append))
     return got
 

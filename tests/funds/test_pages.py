@@ -18,7 +18,7 @@ from funds.budgets import (
 from funds.ledger import account_of, pend, post, void_pending
 from funds.models import MonthlyBudget
 from funds.statement import StatementLines
-from tests.funds.paying import UNIT, give_funds, spend
+from tests.funds.paying import UNIT, funds_of, give_funds, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,15 @@ def test_the_balance_runs_with_the_lines(alice):
     assert newest_first[0].balance_micros == 9 * UNIT
     for newer, older in pairwise(newest_first):
         assert newer.balance_micros == older.balance_micros + newer.signed_micros
+
+
+def test_the_balance_is_never_shown_below_zero(alice):
+    """All of this shares one transaction, and so one time."""
+    for _ in range(4):
+        give_funds(alice, UNIT)
+        spend(alice, funds_of(alice))
+    give_funds(alice, UNIT)
+    assert min(line.balance_micros for line in lines_of(alice)) >= 0
 
 
 def test_what_is_only_reserved_has_no_line(alice):
