@@ -30,7 +30,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 class AuditAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows of money: listed, searched and read, never added, changed or deleted here."""
 
-    actions = None
+    actions: Any = None
     list_per_page = 100
     show_full_result_count = False
     paginator = CappedPaginator
