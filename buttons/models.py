@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from buttons.canonical import host_of
+
 
 class Month(models.Model):
     """A month that was opened for closing; a month without a row is open to flattrs.
@@ -56,6 +58,10 @@ class Thing(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("buttons:thing", args=[self.pk])
+
+    @property
+    def host(self) -> str:
+        return host_of(self.url)
 
 
 class Claim(models.Model):

@@ -34,7 +34,8 @@
       }
     }, { threshold: 0.99 }).observe(button);
 
-    button.addEventListener("pointerdown", (event) => { isFresh = event.isTrusted; });
+    // A disabled button is told of a pointer too, in newer browsers.
+    button.addEventListener("pointerdown", (event) => { isFresh = event.isTrusted && !button.disabled; });
     button.addEventListener("click", (event) => {
       // A keyboard or a screen reader presses without a pointer: its click counts no clicks.
       if (!event.isTrusted || (event.detail > 0 && !isFresh)) event.preventDefault();

@@ -8,7 +8,7 @@ customElements.get(name) || customElements.define(name, class extends HTMLElemen
 connectedCallback() {
 const button = this;
 if (button.link) return;
-const told = new URLSearchParams(button.told || [...button.attributes].map(({ name, value }) => [name, value]));
+const told = new URLSearchParams(button.told || [...button.attributes].map(said => [said.name, said.value]));
 const url = new URL(told.get("url") || doc.querySelector("link[rel=canonical]")?.href || location.href.split("#")[0], doc.baseURI);
 told.set("url", url);
 const link = button.link = doc.createElement("a"), image = new Image;
@@ -22,11 +22,12 @@ button.replaceChildren(link);
 let popup;
 link.onclick = event => {
 // A blocked window leaves the link to do its work, and so does a press for a new tab.
-event.ctrlKey || event.metaKey || event.shiftKey || (popup = open(link.href, name, "popup,width=420,height=640")) && event.preventDefault();
+event.ctrlKey || event.metaKey || (popup = open(link.href, name, "popup,width=420,height=640")) && event.preventDefault();
 };
 addEventListener("message", ({ origin, source, data }) => {
 if (popup && origin == base && source == popup && data.type == "flattr") {
 image.src = badge + "&seen=" + data.count;
+image.alt = "Flattr this, " + data.count;
 button.dispatchEvent(new CustomEvent("flattr", { bubbles: true, detail: data }));
 }
 });
@@ -36,8 +37,8 @@ button.dispatchEvent(new CustomEvent("flattr", { bubbles: true, detail: data }))
 const takeOver = () => doc.querySelectorAll("a.FlattrButton").forEach(old => {
 const button = doc.createElement(name);
 const told = button.told = { url: old.href, title: old.title, description: old.textContent };
-const text = [old.rev, old.rel].find(text => /^flattr;/i.test(text));
-if (text) text.slice(7).split(";").forEach(part => {
+const text = old.rev || old.rel;
+if (/^flattr;/i.test(text)) text.slice(7).split(";").forEach(part => {
 const [name, ...rest] = part.split(":");
 told[name.trim()] = rest.join(":");
 });
