@@ -49,7 +49,7 @@ def money(name: str, description: str) -> Any:
     """Return a column that prints a field of micro-units in the row's currency."""
 
     @admin.display(description=description, ordering=name)
-    def column(row: Any) -> str:
+    def column(model_admin: Any, row: Any) -> str:
         return format_micros(getattr(row, name), row.currency)
 
     return column

@@ -132,9 +132,15 @@ def withdraw(page: Page, site: RunningSite) -> None:
 def follow_the_money(page: Page, site: RunningSite) -> None:
     """From the withdrawal an admin comes to the flattr and the top-up behind it."""
     page.goto(f"{site.web}/admin/payouts/withdrawal/")
-    page.locator("#result_list a").first.click()
-    page.get_by_role("link", name=re.compile("origin|follow", re.IGNORECASE)).click()
-    expect(page.get_by_text("Sourdough without a scale").first).to_be_visible()
+    page.locator("#result_list tbody a").first.click()
+    page.get_by_role("link", name="Follow the money back").click()
+    page.get_by_role("link", name="Shares and flattrs").last.click()
+    share = page.get_by_role("row").filter(has_text="nora")
+    expect(share).to_contain_text("Sourdough without a scale")
+    expect(share).to_contain_text("EUR\u00a05.00")
+    share.get_by_role("link", name="Statement").click()
+    page.get_by_role("link", name=re.compile("top.?up", re.IGNORECASE)).last.click()
+    expect(page.locator("#content")).to_contain_text("nora")
 
 
 def reload_until(page: Page, wanted: Locator, seconds: int = 30) -> None:
