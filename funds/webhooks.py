@@ -66,7 +66,8 @@ def store_body(body: Json) -> StripeEvent | None:
         is_known = StripeEvent.objects.filter(pk=body["id"]).exists()
         # Two deliveries at once are settled by the primary key: ON CONFLICT DO NOTHING.
         StripeEvent.objects.bulk_create([event], ignore_conflicts=True)
-        hint(APPLY_TASK)
+        if event.state == State.RECEIVED and not is_known:
+            hint(APPLY_TASK)
     return None if is_known else event
 
 

@@ -1,6 +1,7 @@
 """The outbox and the gateway as other apps use them: accounts, transfers, and what errors mean."""
 
 import uuid
+from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -195,6 +196,13 @@ def test_the_modules_pin_one_version_of_the_api():
     import stripe
 
     assert stripe._api_version._ApiVersion.CURRENT == stripe_gateway.API_VERSION
+
+
+def test_the_operator_is_told_each_type_of_event_that_is_handled():
+    """A type that Stripe does not send is a payment that is credited an hour late."""
+    hosting = (Path(__file__).resolve().parents[2] / "docs" / "hosting.md").read_text()
+    assert [name for name in webhooks._handlers if f"`{name}`" not in hosting] == []
+    assert f"`{stripe_gateway.API_VERSION}`" in hosting
 
 
 def test_events_of_connected_accounts_come_with_their_secret_only(stripe_sandbox, account_id):
