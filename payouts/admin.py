@@ -15,7 +15,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from buttons.models import Month
-from funds import ledger_admin
 from funds.audit_admin import AuditAdmin, link, money
 from funds.money import format_micros
 from payouts import audit_views
@@ -27,8 +26,6 @@ from payouts.models import (
     PatronStatement,
     Withdrawal,
 )
-
-__all__ = ["ledger_admin"]
 
 
 def for_admins(view: Any) -> Any:
