@@ -195,6 +195,10 @@ class Press(models.Model):
     def __str__(self) -> str:
         return f"press on {self.url}"
 
+    @property
+    def host(self) -> str:
+        return host_of(self.url)
+
 
 class SpentNonce(models.Model):
     """The nonce of a form that was sent: a form of the click window works once.

@@ -5,6 +5,7 @@ becomes a flattr once all is there, in whatever order and on whatever device it 
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
@@ -54,6 +55,9 @@ def press(patron: User | None, submission: Submission) -> Flattr | Press:
     thing = find_thing(submission)
     if patron and is_own(patron, submission, thing):
         raise OwnThing
+    if thing and not submission.title:
+        # Where a press is listed before it is complete, it goes by the thing's own title.
+        submission = replace(submission, title=thing.title)
     if patron is None or missing_of(patron) != Missing.NOTHING:
         return keep_press(patron, submission)
     try:

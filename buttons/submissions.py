@@ -7,7 +7,7 @@ The names of parameters are those of the auto-submit address that pages, feeds a
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.html import strip_tags
@@ -119,10 +119,6 @@ def plain_text(value: object, letters_max: int) -> str:
     text = html.unescape(strip_tags(text)).encode(errors="ignore").decode()
     lines = SPACES.sub(" ", CONTROL.sub("", text)).split("\n")
     return "\n".join(line.strip() for line in lines).strip()[:letters_max].strip()
-
-
-def with_claimant(submission: Submission, claimant: User) -> Submission:
-    return replace(submission, claimant=claimant)
 
 
 def _claimant(parameters: Mapping[str, Any]) -> User | None:

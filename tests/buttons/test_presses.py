@@ -211,3 +211,10 @@ def test_many_presses_are_completed_at_once(patron, creator):
         thing = make_thing(f"https://blog.example/{number}", creator)
         keep_press(patron, Submission(thing.url))
     assert complete_presses(patron) == 5
+
+
+def test_a_kept_press_goes_by_the_title_of_its_thing(client, alice, tea, window):
+    verify_mail(alice)
+    client.force_login(alice)
+    window.press(url=PAGE)
+    assert Press.objects.get().submission["title"] == "Tea"
