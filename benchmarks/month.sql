@@ -22,14 +22,6 @@ INSERT INTO funds_topup (id, currency, amount_micros, state, failure, return_to,
 SELECT gen_random_uuid(), 'EUR', 12000000, 'paid', '', '', 0, now(), now(), n
 FROM generate_series(1, %(patrons)s) AS n;
 
-INSERT INTO funds_transfer (id, fact, code, phase, debit_account_id, credit_account_id,
-    amount_micros, month, pending_id)
-SELECT funds_transfer_id('top_up:' || t.id), 'top_up:' || t.id, 'top_up', 'posted', s.id, f.id,
-    t.amount_micros, NULL, NULL
-FROM funds_topup AS t
-JOIN funds_ledgeraccount AS f ON f.user_id = t.user_id AND f.code = 'funds'
-JOIN funds_ledgeraccount AS s ON s.code = 'stripe_balance';
-
 INSERT INTO buttons_thing (id, url, owner_id, title, description, language, category, tags,
     is_hidden, created_at)
 SELECT n, 'https://bench.example/' || n, %(patrons)s + 1 + (n - 1) / %(things_each)s, '', '', '',

@@ -66,7 +66,10 @@ class World:
         }
 
     def manage(self, database: str, *arguments: str) -> int:
-        command = [sys.executable, "manage.py", *arguments]
+        return self.python(database, "manage.py", *arguments)
+
+    def python(self, database: str, *arguments: str) -> int:
+        command = [sys.executable, *arguments]
         # Standard output belongs to the benchmark's own line.
         return subprocess.call(command, cwd=ROOT, env=self.environment(database), stdout=sys.stderr)
 
@@ -84,6 +87,8 @@ class World:
         with connection.cursor() as cursor:
             sql = (Path(__file__).parent / "month.sql").read_text()
             cursor.execute(sql, params)
+        assert self.python("month", "-m", "benchmarks.fund_patrons") == 0
+        with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
         connection.close()
 
