@@ -4,6 +4,7 @@ The browser's way back changes nothing. Money is credited when Stripe says that 
 verified event, or the question to Stripe that makes up for a lost one.
 """
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +31,8 @@ from funds.models import (
 )
 from funds.money import MICROS_PER_CENT, cents_floor, micros_of_cents
 from funds.stripe_gateway import Json, StripeRefused, StripeUnreachable
+
+logger = logging.getLogger(__name__)
 
 Code = LedgerAccount.Code
 State = TopUp.State
@@ -75,7 +78,11 @@ def start_top_up(user: User, amount_micros: int, return_to: str = "") -> TopUp:
     _check_room(user, amount_micros, (State.PROCESSING,))
     customer_id = ensure_customer(user)
     for earlier in TopUp.objects.filter(user=user, state=State.STARTED):
-        close_checkout(earlier)
+        try:
+            close_checkout(earlier)
+        except TopUpMismatch:
+            # It waits for an admin, and takes its room meanwhile; this one is another payment.
+            logger.exception("%s does not match what Stripe says", earlier)
     with transaction.atomic(durable=True):
         # One start of a user at a time, so that two cannot share the room that is left.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)

@@ -181,6 +181,13 @@ def test_a_session_of_another_amount_credits_nothing_and_is_shown(alice, complet
     assert (event.state, event.attempts, funds_of(alice)) == ("received", 1, 0)
 
 
+def test_a_payment_that_does_not_match_keeps_nobody_from_the_next(alice, stripe_sandbox):
+    pay(alice)
+    TopUp.objects.update(amount_micros=50 * UNIT)
+    assert checkout_url(start_top_up(alice, 5 * UNIT))
+    assert funds_of(alice) == 0
+
+
 def test_an_event_that_fails_eight_times_needs_attention(alice, completed, stripe_sandbox):
     TopUp.objects.update(amount_micros=50 * UNIT)
     stripe_sandbox.deliver([completed])
