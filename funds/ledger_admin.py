@@ -76,7 +76,7 @@ class LedgerAccountAdmin(AuditAdmin):
 
 @admin.register(Transfer)
 class TransferAdmin(AuditAdmin):
-    list_display = ["fact", "code", "phase", "amount", "source", "target", "month", "created_at"]
+    list_display = ["fact", "code", "phase", "amount", "source", "target", "created_at"]
     list_filter = ["code", "phase", "month"]
     list_select_related = ["debit_account__user", "credit_account__user"]
     search_help_text = "Username, e-mail address, a whole fact (top_up:...), or account:<number>"

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from buttons.ownership import recheck_claims_of
 from funds import outbox, stripe_gateway
 from funds.models import StripeEvent, StripeRequest
 from funds.stripe_gateway import Json, StripeRefused, StripeUnreachable
@@ -112,7 +113,10 @@ def handle_deauthorized_event(event: StripeEvent) -> None:
 def _open_account(user: User) -> ConnectedAccount:
     """Return the user's row with Stripe's account, sending the request for it at most once."""
     with transaction.atomic():
-        ConnectedAccount.objects.get_or_create(user=user)
+        _, is_new = ConnectedAccount.objects.get_or_create(user=user)
+        if is_new:
+            # Before the first withdrawal: the pages are read while the person is at Stripe.
+            recheck_claims_of(user)
         account = ConnectedAccount.objects.select_for_update().get(user=user)
         if account.stripe_account_id:
             return account

@@ -15,6 +15,7 @@ from payouts import statements
 ROWS_PER_PAGE = 50
 MONTHS_PER_PAGE = 12
 WAITING_SHOWN = 50
+WITHDRAWALS_SHOWN = 3
 
 
 @require_safe
@@ -45,6 +46,7 @@ def revenue(request: HttpRequest) -> HttpResponse:
         "balances": statements.balances_of(request.user),
         "page": months.get_page(request.GET.get("page")),
         "waiting": statements.flattrs_waiting_for(request.user),
+        "withdrawals": request.user.withdrawals.order_by("-created_at")[:WITHDRAWALS_SHOWN],
     }
     return render(request, "payouts/revenue.html", context)
 

@@ -19,6 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from buttons.ownership import recheck_claims_of
 from funds import ledger, outbox, stripe_gateway
 from funds.hints import hint
 from funds.models import LedgerAccount, StripeEvent, StripeRequest, Transfer
@@ -126,6 +127,9 @@ def request_withdrawal(
         )
         if withdrawal.state == State.SENDING:
             _write_request(withdrawal, account)
+        if not user.withdrawals.exclude(pk=withdrawal.pk).exists():
+            # Whoever decides about a first withdrawal sees whether the buttons are still there.
+            recheck_claims_of(user)
     return withdrawal
 
 

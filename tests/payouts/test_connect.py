@@ -11,6 +11,7 @@ from funds.webhooks import apply_events
 from payouts import connect
 from payouts.models import ConnectedAccount
 from sandbox.stripe import browser
+from tests.payouts.cast import thing_of
 from tests.payouts.going_out import onboard_at_stripe, send_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,6 +47,13 @@ def test_stripe_hears_what_kind_of_user_it_is(bob, stripe_sandbox, kind, busines
     bob.refresh_from_db()
     connect.begin_onboarding(bob)
     assert accounts_at_stripe()[0]["business_type"] == business_type
+
+
+def test_the_pages_are_looked_at_again_before_the_first_withdrawal(bob, stripe_sandbox):
+    claim = thing_of(bob).claims.create(user=bob, state="proven", next_check_at=None)
+    connect.begin_onboarding(bob)
+    claim.refresh_from_db()
+    assert claim.next_check_at is not None
 
 
 def test_each_visit_gets_a_fresh_address_and_no_second_account(bob, stripe_sandbox):

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from buttons.models import Claim
 from funds.ledger import InsufficientFunds
 from funds.models import StripeRequest
 from payouts.models import ConnectedAccount, Withdrawal
@@ -25,7 +26,7 @@ from payouts.withdrawals import (
     request_withdrawal,
     withdrawable_micros,
 )
-from tests.payouts.cast import micros, revenue_of
+from tests.payouts.cast import micros, revenue_of, thing_of
 from tests.payouts.going_out import earns, onboarded, transfers_of, withdraw
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +131,17 @@ def test_another_currency_is_withdrawn_from_its_own_account(creator):
     assert StripeRequest.objects.get().params["currency"] == "usd"
     assert (made.currency, withdrawable_micros(creator, "USD")) == ("USD", 0)
     assert withdrawable_micros(creator, "EUR") == micros("10.00")
+
+
+def test_the_first_withdrawal_has_the_pages_looked_at_again(creator):
+    claim = thing_of(creator).claims.create(user=creator, state="proven", next_check_at=None)
+    withdraw(creator, "1.00")
+    claim.refresh_from_db()
+    assert claim.next_check_at is not None
+    Claim.objects.update(next_check_at=None)
+    withdraw(creator, "1.00")
+    claim.refresh_from_db()
+    assert claim.next_check_at is None
 
 
 # The first one, if the instance wants to look at it.
