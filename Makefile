@@ -37,7 +37,7 @@ test: setup check ## Set up, check everything, and run all tests, those in a bro
 	$(BIN)/python -m sandbox.browser
 	$(BIN)/python -m sandbox manage makemigrations --check --dry-run
 	$(BIN)/pytest -q -n 2 -m 'not e2e'
-	$(BIN)/pytest -q -m e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e
 
 clean: ## Delete the sandbox's data: databases, mail, logs and secrets.
 	rm -rf .data

@@ -50,6 +50,7 @@ def run() -> None:
                 f"Port {port_of(name)} is taken: stop what uses it, or choose another one with "
                 f"`make run {name}=...`."
             )
+    began_in_terminal = has_terminal()
     say("Starting Flattr ...")
     ready = folder / "ready"
     ready.unlink(missing_ok=True)
@@ -60,7 +61,7 @@ def run() -> None:
             with _started(_commands(folder, environment), environment, folder / "logs") as site:
                 ready.touch()
                 say(_banner(folder))
-                _watch(site, parts)
+                _watch(site, parts, began_in_terminal)
         finally:
             ready.unlink(missing_ok=True)
             say("Stopping ...")
@@ -147,9 +148,8 @@ def _wait_for(site: list[Child], ports: list[int]) -> None:
         raise SandboxError(f"The site did not answer within {START_SECONDS} s: see the logs.")
 
 
-def _watch(site: list[Child], parts: Parts) -> None:
+def _watch(site: list[Child], parts: Parts, began_in_terminal: bool) -> None:
     embedded = [part for part in (parts.postgres, parts.redis) if part is not None]
-    began_in_terminal = has_terminal()
     while all(part.is_running() for part in embedded):
         _require_running(site)
         # A closed window hangs up on make, which then waits for this process without telling it.

@@ -51,7 +51,7 @@ def page(address: str) -> str:
 def test_every_part_answers_and_the_worker_proves_itself(running_site):
     assert "Flattr" in page(running_site.web)
     assert "/submit/auto?" in page(f"{running_site.blog}/posts/the-hour-before-the-birds/")
-    assert "No mail yet" in page(f"{running_site.blog}/mail/")
+    assert "Mail this instance sent" in page(f"{running_site.blog}/mail/")
     assert wait_until(lambda: is_healthy(running_site.web), 30)
 
 
@@ -80,35 +80,41 @@ def test_a_second_run_from_the_same_folder_is_refused(running_site):
     assert "already runs from" in refused.stderr
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory) -> Path:
+    """One folder for each way of stopping: every start after the first also finds what the last
+    one left, the killed one included."""
+    return tmp_path_factory.mktemp("with a space")
+
+
+def test_a_killed_supervisor_takes_its_children_along(stopped):
+    with running_sandbox(stopped) as site:
+        site.process.kill()
+        site.process.wait(30)
+        assert wait_until(lambda: processes_of(stopped) == [], 30), processes_of(stopped)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_each_way_of_stopping_leaves_no_process(tmp_path, number):
-    folder = tmp_path / "with a space"
-    with running_sandbox(folder) as site:
-        assert processes_of(folder)
+def test_each_way_of_stopping_leaves_no_process(stopped, number):
+    with running_sandbox(stopped) as site:
+        assert processes_of(stopped)
         site.process.send_signal(number)
         site.process.wait(30)
-        assert processes_of(folder) == []
+        assert processes_of(stopped) == []
 
 
-def test_a_closed_window_leaves_no_process(tmp_path):
+def test_a_closed_window_leaves_no_process(stopped):
     """The window's own program is make: it hears of the hang-up and does not pass it on."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
-        os.execvpe("make", ["make", "run"], sandbox_environment(tmp_path))
+        os.execvpe("make", ["make", "run"], sandbox_environment(stopped))
     seen = b""
     while b"Ctrl-C stops everything" not in seen:
         seen += os.read(terminal, 4096)
     os.close(terminal)
-    assert wait_until(lambda: processes_of(tmp_path) == [], 30), processes_of(tmp_path)
+    assert wait_until(lambda: processes_of(stopped) == [], 30), processes_of(stopped)
     os.waitpid(pid, 0)
-
-
-def test_a_killed_supervisor_takes_its_children_along(tmp_path):
-    with running_sandbox(tmp_path) as site:
-        site.process.kill()
-        site.process.wait(30)
-        assert wait_until(lambda: processes_of(tmp_path) == [], 30), processes_of(tmp_path)
 
 
 def test_a_taken_port_is_one_sentence(tmp_path):
