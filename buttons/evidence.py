@@ -1,4 +1,4 @@
-"""Whose button a page carries, read with an HTML parser.
+"""Whose button a page carries, read as a browser reads its tags.
 
 Counted is what a visitor gets: a link to this instance's auto-submit address, the custom element,
 the old `a.FlattrButton` markup, `rel=payment`, or `meta flattr:id`. Not counted is what strangers
@@ -7,9 +7,8 @@ scripts, text fields and templates. A button for another page says nothing about
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from urllib.parse import parse_qs
 
 from ada_url import URL, join_url
@@ -17,22 +16,20 @@ from django.conf import settings
 
 from buttons.canonical import UrlRefused, canonical_url, is_same_site, origin_of, without_fragment
 from buttons.fetch import Page
+from buttons.html_tokens import Attributes, start_tags
 from buttons.submissions import TITLE_LETTERS_MAX, USERNAME_PARAMETERS, plain_text
 
 SUBMIT_PATHS = ("/submit/auto", "/submit/auto/")
 # What strangers wrote is marked with these by blogs, forums and repositories.
 STRANGERS_RELS = frozenset(("ugc", "nofollow", "sponsored"))
-# Inside these a browser shows text or nothing, never a button.
-NO_MARKUP_TAGS = frozenset(
-    ("textarea", "title", "template", "xmp", "noembed", "noframes", "iframe")
-)
+LOOKED_AT = frozenset(("a", "link", "meta", "script", "base", "title", "flattr-button"))
 BUTTON = "The button is on the page."
 PAYMENT = "The page links to it with rel=payment."
 META = "The page carries your flattr:id."
 TEXT = "The button's address is in the text."
 ADDRESS_IN_TEXT = re.compile(r"https?://[^\s<>\"')\]]+")
 
-Attributes = dict[str, str]
+Element = tuple[str, Attributes, str]
 
 
 @dataclass
@@ -57,57 +54,27 @@ def read_evidence(page: Page, thing_url: str) -> Evidence:
         return Evidence()
     if page.content_type == "text/plain":
         return _read_text(page.text, [thing_url, page_url])
-    reader = PageReader()
-    reader.feed(page.text)
-    reader.close()
-    return _judge(reader, page_url, thing_url)
+    return _judge(list(_elements(page.text)), page_url, thing_url)
 
 
-class PageReader(HTMLParser):
-    """Collects the elements that can be buttons, with their attributes, and the title."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, Attributes]] = []
-        self.title = ""
-        self._silent_tag = ""
-        self._reads_title = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._silent_tag:
-            return
-        if tag in NO_MARKUP_TAGS:
-            self._silent_tag = tag
-            # The first one is the page's; drawings may have titles of their own.
-            self._reads_title = tag == "title" and not self.title
-        elif tag in ("a", "link", "meta", "script", "base", "flattr-button"):
-            attributes: Attributes = {}
-            for name, value in attrs:
-                attributes.setdefault(name, (value or "").strip())
-            self.elements.append((tag, attributes))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        # HTML knows no `<textarea/>`: the slash is ignored, as browsers do.
-        self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._silent_tag:
-            self._silent_tag = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._silent_tag == "title" and self._reads_title:
-            self.title += data
+def _elements(text: str) -> Iterator[Element]:
+    """Yield what can be a button or says something about the page, values without outer spaces."""
+    for tag, attributes, inside in start_tags(text):
+        if tag in LOOKED_AT:
+            yield tag, {name: value.strip() for name, value in attributes.items()}, inside
 
 
-def _judge(reader: PageReader, page_url: str, thing_url: str) -> Evidence:
-    evidence = Evidence(title=plain_text(reader.title, TITLE_LETTERS_MAX).replace("\n", " "))
-    base = _resolve(page_url, _first(reader, "base", "href")) or page_url
+def _judge(elements: list[Element], page_url: str, thing_url: str) -> Evidence:
+    titles = (inside for tag, _, inside in elements if tag == "title")
+    title = plain_text(next(titles, ""), TITLE_LETTERS_MAX).replace("\n", " ")
+    evidence = Evidence(title=title)
+    base = _resolve(page_url, _first(elements, "base", "href")) or page_url
     ours = {without_fragment(url) for url in (thing_url, page_url)}
-    canonical = _canonical_link(reader, base)
+    canonical = _canonical_link(elements, base)
     if canonical and is_same_site(canonical, page_url):
         ours.add(without_fragment(canonical))
-    has_script, default_user = _our_script(reader, base)
-    for tag, attributes in reader.elements:
+    has_script, default_user = _our_script(elements, base)
+    for tag, attributes, _ in elements:
         rels = set(attributes.get("rel", "").lower().split())
         if tag in ("a", "link") and not rels & STRANGERS_RELS:
             how = PAYMENT if "payment" in rels else BUTTON
@@ -171,12 +138,12 @@ def _is_this_instance(address: str) -> bool:
     return URL(address).origin == origin_of(settings.BASE_URL)
 
 
-def _our_script(reader: PageReader, base: str) -> tuple[bool, str]:
+def _our_script(elements: list[Element], base: str) -> tuple[bool, str]:
     """Say whether the page loads a script of this instance, and the user it names for all.
 
     Without it, a custom element may be a button of another instance, with other users.
     """
-    for tag, attributes in reader.elements:
+    for tag, attributes, _ in elements:
         address = _resolve(base, attributes.get("src", "")) if tag == "script" else ""
         if address and _is_this_instance(address):
             return True, parse_qs(URL(address).search[1:]).get("uid", [""])[0]
@@ -198,10 +165,10 @@ def _old_markup(attributes: Attributes) -> Attributes:
     }
 
 
-def _canonical_link(reader: PageReader, base: str) -> str:
+def _canonical_link(elements: list[Element], base: str) -> str:
     links = (
         attributes.get("href", "")
-        for tag, attributes in reader.elements
+        for tag, attributes, _ in elements
         if tag == "link" and "canonical" in attributes.get("rel", "").lower().split()
     )
     try:
@@ -210,11 +177,9 @@ def _canonical_link(reader: PageReader, base: str) -> str:
         return ""
 
 
-def _first(reader: PageReader, tag: str, name: str) -> str:
+def _first(elements: list[Element], tag: str, name: str) -> str:
     found: Iterable[str] = (
-        attributes[name]
-        for tag_, attributes in reader.elements
-        if tag_ == tag and name in attributes
+        attributes[name] for tag_, attributes, _ in elements if tag_ == tag and name in attributes
     )
     return next(iter(found), "")
 

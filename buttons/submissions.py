@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.html import strip_tags
-
 from accounts.models import User
 from buttons.canonical import canonical_url
+from buttons.html_tokens import without_tags
 from buttons.models import Claim, Thing
 
 TITLE_LETTERS_MAX = 100
@@ -25,7 +24,6 @@ CATEGORIES = ("text", "images", "video", "audio", "software", "people", "rest")
 USERNAME_PARAMETERS = ("user_id", "uid", "owner", "user")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,4})?", re.ASCII)
 LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-SCRIPT_OR_STYLE = re.compile(r"<(script|style)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 SPACES = re.compile(r"[^\S\n]+")
 
@@ -115,8 +113,8 @@ def find_thing(submission: Submission) -> Thing | None:
 
 def plain_text(value: object, letters_max: int) -> str:
     """Return text without markup, `<br>` as a line break, cut to a number of letters."""
-    text = LINE_BREAK.sub("\n", SCRIPT_OR_STYLE.sub("", str(value)))
-    text = html.unescape(strip_tags(text)).encode(errors="ignore").decode()
+    text = without_tags(LINE_BREAK.sub("\n", str(value)))
+    text = html.unescape(text).encode(errors="ignore").decode()
     lines = SPACES.sub(" ", CONTROL.sub("", text)).split("\n")
     return "\n".join(line.strip() for line in lines).strip()[:letters_max].strip()
 

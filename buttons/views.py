@@ -135,7 +135,6 @@ def kept_press(request: HttpRequest, press_id: str) -> HttpResponse:
         "missing": missing_of(kept.patron),
         "Missing": Missing,
         "here": urlencode({"next": request.path}),
-        "submission": read_submission(kept.submission),
     }
     return render(request, "buttons/kept_press.html", context)
 

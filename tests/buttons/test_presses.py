@@ -218,3 +218,10 @@ def test_a_kept_press_goes_by_the_title_of_its_thing(client, alice, tea, window)
     client.force_login(alice)
     window.press(url=PAGE)
     assert Press.objects.get().submission["title"] == "Tea"
+
+
+def test_a_kept_press_whose_owner_left_is_still_shown(client, alice, bob):
+    kept = keep_press(alice, Submission(PAGE, claimant=bob))
+    type(bob).objects.filter(pk=bob.pk).update(is_active=False)
+    client.force_login(alice)
+    assert client.get(f"/press/{kept.pk}/").status_code == 200
