@@ -31,7 +31,7 @@ from django.db import (
     connection,
     transaction,
 )
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -163,12 +163,16 @@ def due_months() -> list[date]:
 
 def first_unclosed_month() -> date | None:
     """Return the earliest month that is not closed, or None on an instance without a flattr."""
-    closing = Month.objects.filter(state=Month.State.CLOSING).order_by("month").first()
-    if closing:
-        return closing.month
-    closed = Month.objects.order_by("-month").first()
-    if closed:
-        return next_month(closed.month)
+    # One statement, so one moment: between two, another process may open a month for closing.
+    found = Month.objects.aggregate(
+        closing=Min("month", filter=Q(state=Month.State.CLOSING)),
+        closed=Max("month", filter=Q(state=Month.State.CLOSED)),
+    )
+    if found["closing"]:
+        closing: date = found["closing"]
+        return closing
+    if found["closed"]:
+        return next_month(found["closed"])
     with connection.cursor() as cursor:
         cursor.execute(SQL["first_flattrs_month"])
         first: date | None = cursor.fetchone()[0]
