@@ -1,8 +1,8 @@
 """Read the tags of a stranger's page in one pass, by the tokenizer of the HTML standard.
 
 A tree is not needed to find a button, and building one can be made slow by nesting; the parser of
-the standard library takes a minute for 100 kB of `<a x='` (before Python 3.11.14). Here every letter
-is looked at a fixed number of times, whatever the page is: what is not closed ends with the page.
+the standard library takes a minute for 100 kB of `<a x='` (before Python 3.11.14). Here every
+letter is looked at a fixed number of times: what is not closed ends with the page.
 https://html.spec.whatwg.org/multipage/parsing.html#tokenization
 """
 
