@@ -175,6 +175,8 @@ class Transfer(models.Model):
         indexes = [
             models.Index(fields=["debit_account", "created_at"], name="transfer_debits"),
             models.Index(fields=["credit_account", "created_at"], name="transfer_credits"),
+            # The admin lists the newest first.
+            models.Index(fields=["created_at"], name="transfer_by_time"),
         ]
 
     def __str__(self) -> str:
