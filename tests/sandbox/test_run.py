@@ -84,7 +84,7 @@ def test_a_second_run_from_the_same_folder_is_refused(running_site):
 def stopped(tmp_path_factory) -> Path:
     """One folder for each way of stopping: every start after the first also finds what the last
     one left, the killed one included."""
-    return tmp_path_factory.mktemp("with a space")
+    return Path(tmp_path_factory.mktemp("with a space"))
 
 
 def test_a_killed_supervisor_takes_its_children_along(stopped):
