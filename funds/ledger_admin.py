@@ -7,12 +7,14 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.models import User
 from funds import ledger
 from funds.audit_admin import AuditAdmin, link
+from funds.correction_admin import correct
 from funds.models import LedgerAccount, Transfer
 from funds.money import format_micros
 from funds.provenance import balances_of, sources_of
@@ -76,6 +78,7 @@ class LedgerAccountAdmin(AuditAdmin):
 
 @admin.register(Transfer)
 class TransferAdmin(AuditAdmin):
+    change_list_template = "admin/funds/transfers.html"
     list_display = ["fact", "code", "phase", "amount", "source", "target", "created_at"]
     list_filter = ["code", "phase", "month"]
     list_select_related = ["debit_account__user", "credit_account__user"]
@@ -98,6 +101,10 @@ class TransferAdmin(AuditAdmin):
         "came_from",
     ]
     readonly_fields = ["id", "amount", "source", "target", "created_at", "came_from"]
+
+    def get_urls(self) -> list[Any]:
+        view = admin.site.admin_view(correct)
+        return [path("correct/", view, name="funds_transfer_correct"), *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -411,6 +411,27 @@ def test_crossing_rows_wait_for_each_other_without_deadlock(alice, bob, carol):
 
 
 @AT_ONCE
+def test_the_same_rows_in_two_orders_wait_for_each_other_without_deadlock(alice):
+    """Each waits for the other's rows by their ids, so both have to write in the ids' order."""
+    give(revenue_of(alice), 10_000)
+    funds_of(alice)
+    rows = """
+        SELECT 'reuse:' || %(turn)s || ':' || n, 'reuse', r.id, f.id, 1, NULL::date
+        FROM funds_ledgeraccount r JOIN funds_ledgeraccount f USING (user_id)
+        CROSS JOIN generate_series(1, 300) AS n
+        WHERE r.code = 'revenue' AND f.code = 'funds' ORDER BY {order}
+    """
+
+    def write(order):
+        for turn in range(4):
+            ledger.post_rows(rows.format(order=order), {"turn": turn})
+        return "done"
+
+    assert at_once(lambda: write("n"), lambda: write("n DESC")) == ["done"] * 2
+    assert available(funds_of(alice)) == 4 * 300
+
+
+@AT_ONCE
 def test_transfers_between_the_same_two_accounts_do_not_deadlock(alice):
     give(funds_of(alice), 1_000)
     give(revenue_of(alice), 1_000)
