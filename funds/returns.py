@@ -117,6 +117,7 @@ def _funds_of(user: User, currency: str) -> LedgerAccount:
 def apply_refund_request(request: StripeRequest) -> None:
     """Apply Stripe's answer to a refund: made, on its way, or refused."""
     returned = TopUpReturn.objects.select_for_update().get(pk=request.subject_id)
+    _lock_top_up(returned)
     if request.state == StripeRequest.State.REFUSED:
         _fail(returned, request.last_error)
     elif request.response is not None:
@@ -133,7 +134,13 @@ def handle_refund_event(event: StripeEvent) -> None:
     )
     if returned is None:
         raise UnknownRefund(event.object_id)
+    _lock_top_up(returned)
     _apply(returned, stripe_gateway.retrieve_refund(event.object_id))
+
+
+def _lock_top_up(returned: TopUpReturn) -> None:
+    """Lock the top-up before its ledger accounts, in the order in which a new return locks them."""
+    TopUp.objects.select_for_update(of=("self",)).get(pk=returned.top_up_id)
 
 
 def _uuid(text: str) -> UUID | None:
