@@ -23,6 +23,10 @@ SUBMIT_PATHS = ("/submit/auto", "/submit/auto/")
 # What strangers wrote is marked with these by blogs, forums and repositories.
 STRANGERS_RELS = frozenset(("ugc", "nofollow", "sponsored"))
 LOOKED_AT = frozenset(("a", "link", "meta", "script", "base", "title", "flattr-button"))
+# Each is asked for in the database and becomes a claimant, so that a page which names a crowd would
+# be slow to look at and would put itself before everybody.
+PEOPLE_MAX = 20
+NAME_LETTERS_MAX = 39
 BUTTON = "The button is on the page."
 PAYMENT = "The page links to it with rel=payment."
 META = "The page carries your flattr:id."
@@ -81,7 +85,7 @@ def _judge(elements: list[Element], page_url: str, thing_url: str) -> Evidence:
             if tag == "a" or "payment" in rels:
                 _note_address(evidence, _resolve(base, attributes.get("href", "")), ours, how)
         if tag == "meta" and attributes.get("name", "").lower() == "flattr:id":
-            evidence.how_by_flattr_id.setdefault(attributes.get("content", "").lower(), META)
+            _note(evidence.how_by_flattr_id, attributes.get("content", "").lower(), META)
         if not has_script:
             continue
         if tag == "flattr-button" and _is_ours(attributes.get("url", ""), base, ours):
@@ -119,8 +123,11 @@ def _note_address(evidence: Evidence, address: str, ours: set[str], how: str) ->
 
 
 def _note(how_by_name: dict[str, str], name: str, how: str) -> None:
-    if name.strip():
-        how_by_name.setdefault(name.strip(), how)
+    """Note a name, if it can be one: what is unprintable cannot be asked for in the database."""
+    name = name.strip()
+    is_name = name.isprintable() and 0 < len(name) <= NAME_LETTERS_MAX
+    if is_name and len(how_by_name) < PEOPLE_MAX:
+        how_by_name.setdefault(name, how)
 
 
 def _is_ours(address: str, base: str, ours: set[str], *, must_be_named: bool = False) -> bool:

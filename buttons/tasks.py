@@ -1,10 +1,14 @@
 """What workers do for buttons: each tick asks the database what is due, and does it."""
 
+import logging
+
 from celery import shared_task
 
 from buttons.nonces import forget_nonces
 from buttons.ownership import check_thing, due_things
 from buttons.presses import complete_presses as complete_due_presses
+
+logger = logging.getLogger(__name__)
 
 # Each page may take ten seconds, and a task ends long before its time limit.
 PAGES_AT_ONCE = 20
@@ -15,7 +19,11 @@ def check_claims() -> int:
     """Look at the pages whose claims are due, and return how many were looked at."""
     thing_ids = due_things(PAGES_AT_ONCE)
     for thing_id in thing_ids:
-        check_thing(thing_id)
+        try:
+            check_thing(thing_id)
+        except Exception:
+            # One page must not keep the others; its lease makes it due again.
+            logger.exception("Thing %s could not be looked at", thing_id)
     return len(thing_ids)
 
 

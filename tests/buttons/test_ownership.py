@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from buttons import ownership, tasks
-from buttons.evidence import read_evidence
+from buttons.evidence import PEOPLE_MAX, read_evidence
 from buttons.fetch import FetchFailed, FetchRefused, Page
 from buttons.flattrs import record_flattr
 from buttons.models import Claim, Flattr
@@ -88,6 +88,19 @@ def test_a_flattr_id_is_found():
 )
 def test_what_is_no_button_of_ours_for_this_page_proves_nothing(text):
     assert names(text) == set()
+
+
+@pytest.mark.parametrize("name", ["%00", "bob%00", "%C2%85", "b" * 40])
+def test_what_is_no_name_names_nobody(name):
+    """PostgreSQL takes no NUL: such a page would fail each time that it is looked at."""
+    url = LINK.replace("bob", name)
+    assert names(f'<a href="{url}"><a href="{url.replace("user_id", "fid")}">') == set()
+    assert names('<meta name="flattr:id" content="62l&#0;\x00">') == set()
+
+
+def test_of_a_page_that_names_a_crowd_the_first_are_read():
+    crowd = "".join(f'<a href="{LINK.replace("bob", f"u{number}")}">' for number in range(99))
+    assert names(crowd) == {f"u{number}" for number in range(PEOPLE_MAX)}
 
 
 def test_two_peoples_buttons_are_both_found():
@@ -314,6 +327,18 @@ def test_the_tick_proves_what_was_flattred_first(patron, bob, pages):
     assert tasks.check_claims() == 1
     made.thing.refresh_from_db()
     assert made.thing.owner == bob
+
+
+@pytest.mark.django_db
+def test_a_page_that_cannot_be_looked_at_does_not_keep_the_others(bob, pages):
+    claim_of(bob)
+    pages[PAGE] = RuntimeError("Our mistake.")
+    other = "https://blog.example/coffee"
+    pages[other] = button_of("bob").replace("tea", "coffee")
+    claim = claim_of(bob, make_thing(other))
+    assert tasks.check_claims() == 2
+    claim.refresh_from_db()
+    assert claim.state == "proven"
 
 
 @pytest.mark.django_db
