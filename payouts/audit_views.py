@@ -1,14 +1,13 @@
 """Pages of the audit that are no plain list of rows; all are for staff (`payouts/admin.py`)."""
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -30,24 +29,9 @@ from payouts.audit import (
 from payouts.check_books import record_check
 from payouts.forms import RefusalForm
 from payouts.models import PatronStatement, Withdrawal
+from payouts.spreadsheet import csv_lines, download
 
 SHARES_PER_PAGE = 100
-# A spreadsheet takes a cell that begins so for a formula.
-# https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-def guarded(cell: object) -> object:
-    """Return a cell that no spreadsheet runs: text that looks like a formula gets a quote."""
-    is_formula = isinstance(cell, str) and cell.startswith(FORMULA_BEGINNINGS)
-    return f"'{cell}" if is_formula else cell
-
-
-class Line:
-    """What `csv` writes to: it hands each line back."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 def _must_see(request: HttpRequest) -> User:
@@ -67,16 +51,7 @@ def payouts_csv(request: HttpRequest, month: str) -> HttpResponseBase:
     """Stream a month's payouts, one line for each creator and currency."""
     _must_see(request)
     found = _month(month)
-    writer = csv.writer(Line())
-
-    def lines() -> Iterator[str]:
-        yield writer.writerow(PAYOUTS_HEADER)
-        for row in payouts_of(found):
-            yield writer.writerow([guarded(cell) for cell in row])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="payouts-{month}.csv"'
-    return response
+    return download(csv_lines(PAYOUTS_HEADER, payouts_of(found)), f"payouts-{month}.csv")
 
 
 @require_safe

@@ -3,8 +3,9 @@
 from datetime import date
 
 from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from payouts import views, withdrawal_views
+from payouts import export_views, views, withdrawal_views
 
 
 class MonthConverter:
@@ -19,11 +20,22 @@ class MonthConverter:
         return value if isinstance(value, str) else f"{value:%Y-%m}"
 
 
+class FormatConverter(StringConverter):
+    """What a file of rows is written in."""
+
+    regex = "csv|json"
+
+
 register_converter(MonthConverter, "month")
+register_converter(FormatConverter, "format")
 
 app_name = "payouts"
 urlpatterns = [
+    path("statements/", views.patron_statements, name="patron-statements"),
     path("statements/<month:month>/", views.patron_statement, name="patron-statement"),
+    path(
+        "statements/<month:month>/rows.<format:kind>", export_views.patron_rows, name="patron-rows"
+    ),
     path("revenue/", views.revenue, name="revenue"),
     path("revenue/withdraw/", withdrawal_views.withdraw, name="withdraw"),
     path("revenue/withdrawals/", withdrawal_views.withdrawal_list, name="withdrawals"),
@@ -34,4 +46,8 @@ urlpatterns = [
     path("revenue/onboard/return/", withdrawal_views.onboard_return, name="onboard-return"),
     path("revenue/onboard/refresh/", withdrawal_views.onboard_refresh, name="onboard-refresh"),
     path("revenue/<month:month>/", views.creator_statement, name="creator-statement"),
+    path(
+        "revenue/<month:month>/rows.<format:kind>", export_views.creator_rows, name="creator-rows"
+    ),
+    path("revenue/<month:month>/flattr-revenue.csv", export_views.revenue_csv, name="revenue-csv"),
 ]

@@ -20,6 +20,15 @@ WITHDRAWALS_SHOWN = 3
 
 @require_safe
 @login_required
+def patron_statements(request: HttpRequest) -> HttpResponse:
+    assert isinstance(request.user, User)
+    months = Paginator(statements.patron_statements_of(request.user), MONTHS_PER_PAGE)
+    context = {"page": months.get_page(request.GET.get("page"))}
+    return render(request, "payouts/patron_statements.html", context)
+
+
+@require_safe
+@login_required
 def patron_statement(request: HttpRequest, month: date) -> HttpResponse:
     assert isinstance(request.user, User)
     mine = statements.patron_statements_of(request.user)

@@ -14,7 +14,6 @@ from accounts.models import User
 from buttons.models import Flattr, Month, Thing
 from funds import ledger
 from funds.models import LedgerAccount, MonthlyBudget, TopUp, Transfer
-from payouts.audit_views import guarded
 from payouts.close import close_month
 from payouts.models import (
     BooksCheck,
@@ -23,6 +22,7 @@ from payouts.models import (
     PatronStatement,
     Withdrawal,
 )
+from payouts.spreadsheet import guarded
 from tests.payouts.cast import AUGUST, flattr, gives, micros, revenue_of, thing_of
 from tests.payouts.going_out import earns, onboarded, withdraw
 
