@@ -75,3 +75,9 @@ def format_micros(amount_micros: int, currency: str) -> str:
 def format_micros_floor(amount_micros: int, currency: str) -> str:
     """Return a balance for people in whole cents, rounded down: never more than there is."""
     return format_micros(micros_of_cents(cents_floor(amount_micros)), currency)
+
+
+def format_estimate(amount_micros: int, currency: str) -> str:
+    """Return an estimated share for people: in whole cents, or exact where it is below one."""
+    is_below_a_cent = amount_micros < MICROS_PER_CENT
+    return (format_micros if is_below_a_cent else format_micros_floor)(amount_micros, currency)

@@ -6,6 +6,7 @@ from funds.money import (
     NotAnAmount,
     cents_floor,
     fee_micros,
+    format_estimate,
     format_micros,
     format_micros_floor,
     micros_of_cents,
@@ -81,6 +82,11 @@ def test_parts_smaller_than_a_cent_are_printed_in_full():
 
 def test_a_balance_is_printed_in_whole_cents_rounded_down():
     assert format_micros_floor(1_999_999, "EUR") == "EUR\u00a01.99"
+
+
+def test_an_estimate_is_in_whole_cents_unless_it_is_below_one():
+    assert format_estimate(3_333_333, "EUR") == "EUR\u00a03.33"
+    assert format_estimate(9_999, "EUR") == "EUR\u00a00.009999"
 
 
 @given(st.integers(0, 10**15))
