@@ -93,9 +93,7 @@ def send_request(request_id: UUID, is_hurried: bool = False) -> StripeRequest:
     if request is None:
         return StripeRequest.objects.get(pk=request_id)
     try:
-        answer = None
-        if was_unknown:
-            answer = stripe_gateway.find(request.kind, request.params, request.created_at)
+        answer = _found(request) if was_unknown else None
         if answer is None:
             answer = stripe_gateway.create(request.kind, request.params, request.idempotency_key)
     except StripeRefused as refusal:
@@ -105,6 +103,17 @@ def send_request(request_id: UUID, is_hurried: bool = False) -> StripeRequest:
     except StripeUnreachable as error:
         return _put_off(request, str(error), is_outcome_unknown=True, is_new_key=error.is_answered)
     return _record_answer(request, answer)
+
+
+def _found(request: StripeRequest) -> dict[str, Any] | None:
+    """Return what an earlier attempt made at Stripe, or None.
+
+    A question that is refused says nothing about the write, and so raises StripeUnreachable.
+    """
+    try:
+        return stripe_gateway.find(request.kind, request.params, request.created_at)
+    except StripeRefused as refusal:
+        raise StripeUnreachable(f"Looking for it was refused: {refusal.message}") from refusal
 
 
 def _claim(request_id: UUID, is_hurried: bool) -> tuple[StripeRequest | None, bool]:
@@ -191,7 +200,8 @@ def _put_off(
     if is_new_key:
         # Stripe repeats its first answer for a key, so that the old one would fail for ever. The
         # next attempt reads first where the outcome is unknown.
-        key = f"{key.partition('~')[0]}~{request.attempts}"
+        base, _, renewed = key.partition("~")
+        key = f"{base}~{int(renewed or 0) + 1}"
     is_over = request.attempts >= ATTEMPTS_MAX
     logger.warning("Stripe: %s, attempt %s: %s", request, request.attempts, error)
     StripeRequest.objects.filter(pk=request.pk, state=State.DUE).update(

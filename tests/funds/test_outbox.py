@@ -84,6 +84,36 @@ def test_a_transfer_without_an_answer_is_made_once(account_id, stripe_sandbox, a
     assert stripe_gateway.balance_cents() == {"EUR": 900}
 
 
+def test_a_question_that_is_refused_says_nothing_about_the_transfer(
+    account_id, stripe_sandbox, answers, monkeypatch
+):
+    """The transfer may have been made: a refusal would give the reserved money back as well."""
+    stripe_sandbox.control("deposit", amount=1_000)
+    stripe_sandbox.fail_next("drop_after", "/v1/transfers")
+    request = outbox.send_request(write_withdrawal(account_id).pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(stripe_gateway, "find", lambda *args: refuse())
+        assert try_now(request).state == "due"
+    assert (request.is_outcome_unknown, answers) == (True, [])
+    assert try_now(request).state == "done"
+    assert stripe_gateway.balance_cents() == {"EUR": 900}
+
+
+def refuse():
+    raise StripeRefused("There is no such list.", "resource_missing")
+
+
+def test_no_key_is_used_twice_after_a_failure(stripe_sandbox, answers):
+    """Stripe repeats its answer for a key, also when an admin has asked for another round."""
+    stripe_sandbox.fail_next("error_before", "/v1/accounts", times=12)
+    request = write_account()
+    keys = []
+    for _ in range(12):
+        keys.append(try_now(request).idempotency_key)
+        outbox.try_again(request.pk)
+    assert len(set(keys)) == 12
+
+
 @pytest.mark.parametrize("kind", ["drop_after", "error_after"])
 def test_an_account_without_an_answer_is_made_once(stripe_sandbox, answers, kind):
     stripe_sandbox.fail_next(kind, "/v1/accounts")
