@@ -22,5 +22,5 @@ urlpatterns = [
     path("thing/<int:thing_id>/", views.thing_page),
     path("thing/<int:thing_id>/<slug:slug>", views.thing_page),
     path("", include("buttons.embed.urls")),
-    path("@<str:username>", views.user_page, name="user"),
+    path("@<slug:username>", views.user_page, name="user"),
 ]

@@ -221,9 +221,13 @@ def close_checkout(top_up: TopUp) -> None:
     One whose page was never confirmed is given up: nobody has learnt its address. Raises
     StripeUnreachable, and then it stays as it is.
     """
+    never_opened = TopUp.objects.filter(pk=top_up.pk, stripe_checkout_session_id=None)
+    if never_opened.filter(state__in=OPEN_STATES).update(state=State.EXPIRED):
+        return
+    # It may have opened since it was read, and then somebody knows its address.
+    top_up.refresh_from_db()
     session_id = top_up.stripe_checkout_session_id
     if not session_id:
-        _move_on(top_up, State.EXPIRED, None, "")
         return
     # A refusal says that it is not open any more: paid in another tab, or expired. What it is
     # the next line finds out.

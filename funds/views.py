@@ -49,8 +49,10 @@ def user_of(request: HttpRequest) -> User:
 def safe_next(request: HttpRequest) -> str:
     """Return the path of this site that `next` names, or nothing."""
     path = request.POST.get("next") or request.GET.get("next") or ""
+    # It is stored, and PostgreSQL takes no NUL.
+    is_path = path.startswith("/") and path.isprintable() and len(path) <= 2_000
     is_ours = url_has_allowed_host_and_scheme(path, allowed_hosts=None)
-    return path if is_ours and path.startswith("/") and len(path) <= 2_000 else ""
+    return path if is_path and is_ours else ""
 
 
 @login_required

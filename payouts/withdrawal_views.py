@@ -71,9 +71,11 @@ def withdraw(request: HttpRequest) -> HttpResponse:
 
 def _currency(request: HttpRequest, user: User) -> str:
     """Return the currency asked for, where the user earned any of it; otherwise their own."""
-    wanted = request.POST.get("currency") or request.GET.get("currency")
-    earned = user.ledger_accounts.filter(code=LedgerAccount.Code.REVENUE, currency=wanted)
-    return str(wanted) if wanted and earned.exists() else user.currency
+    wanted = request.POST.get("currency") or request.GET.get("currency") or ""
+    earned = user.ledger_accounts.filter(code=LedgerAccount.Code.REVENUE)
+    # Compared here, since what was typed may be text that the database does not take.
+    currencies = set(earned.values_list("currency", flat=True))
+    return wanted if wanted in currencies else user.currency
 
 
 def _request(request: HttpRequest, form: WithdrawalForm) -> HttpResponse:

@@ -149,6 +149,11 @@ def test_who_left_has_no_page(client, bob):
     assert client.get("/@bob").status_code == 404
 
 
+@pytest.mark.parametrize("name", ["nobody", "a%00b", "a%0Ab"])
+def test_a_name_that_is_none_has_no_page(client, db, name):
+    assert client.get(f"/@{name}").status_code == 404
+
+
 def test_the_snippets_carry_the_persons_name_and_page(client, bob):
     client.force_login(bob)
     response = client.get("/buttons/", {"url": PAGE})

@@ -19,6 +19,7 @@ from funds.top_ups import (
     TooManyTopUps,
     TopUpTooSmall,
     checkout_url,
+    close_checkout,
     start_top_up,
 )
 from sandbox.stripe import browser
@@ -159,6 +160,13 @@ def test_a_forged_webhook_is_refused(alice, completed, forge):
     assert post_webhook(forge(completed)) == 400
     assert StripeEvent.objects.count() == 0
     assert funds_of(alice) == 0
+
+
+def test_without_a_secret_nothing_is_believed(alice, completed, settings):
+    """A signature by an empty key is one that everybody can make."""
+    settings.STRIPE_WEBHOOK_SECRET = ""
+    assert post_webhook(completed | {"signature": signed(completed["payload"], "")}) == 400
+    assert StripeEvent.objects.count() == 0
 
 
 def test_an_event_of_real_money_is_refused_in_the_sandbox(completed):
@@ -380,6 +388,18 @@ def test_starting_again_closes_the_checkout_before(alice, stripe_sandbox):
     assert checkout_url(second)
 
 
+def test_a_page_that_opens_while_the_next_one_starts_is_closed_too(alice, stripe_sandbox):
+    """Otherwise both could be paid, and more be stored than is allowed."""
+    opened = start_top_up(alice, 100 * UNIT)
+    url = checkout_url(opened)
+    seen_before = TopUp.objects.get()
+    seen_before.stripe_checkout_session_id = None
+    close_checkout(seen_before)
+    opened.refresh_from_db()
+    assert (opened.state, opened.stripe_checkout_session_id is None) == ("expired", False)
+    assert browser.pay_by_card(url).status == 409
+
+
 def test_a_checkout_paid_in_another_tab_is_credited_when_the_next_is_started(alice, stripe_sandbox):
     pay(alice)
     start_top_up(alice, 5 * UNIT)
@@ -420,7 +440,7 @@ def test_the_first_payment_is_at_least_the_smallest_one(alice, client, stripe_sa
 
 
 @pytest.mark.parametrize(
-    "next_url", ["https://evil.example/", "//evil.example", "javascript:alert(1)"]
+    "next_url", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\x00"]
 )
 def test_the_way_back_leads_nowhere_else(alice, client, stripe_sandbox, next_url):
     client.force_login(alice)

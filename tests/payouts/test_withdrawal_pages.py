@@ -208,6 +208,12 @@ def test_looking_does_not_onboard(creator, client, name):
 # The list, and one of it.
 
 
+@pytest.mark.parametrize("currency", ["a\x00b", "YEN", "EURO"])
+def test_a_currency_that_is_none_is_ones_own(creator, client, currency):
+    response = client.get(WITHDRAW, {"currency": currency})
+    assert response.context["currency"] == "EUR"
+
+
 def test_an_empty_list_says_what_to_do(creator, client):
     assert "No withdrawals yet" in client.get(reverse("payouts:withdrawals")).text
 
