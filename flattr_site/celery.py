@@ -27,6 +27,7 @@ TICKS: tuple[str, ...] = (
     "payouts.tasks.mail_statements",
     "payouts.tasks.mail_withdrawals",
     "payouts.tasks.check_books",
+    "payouts.tasks.publish_figures",
 )
 
 app = Celery("flattr_site")

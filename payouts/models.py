@@ -313,3 +313,62 @@ class BooksCheck(models.Model):
 
     def __str__(self) -> str:
         return f"{'sound' if self.is_sound else 'BROKEN'} at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class MonthFigures(models.Model):
+    """What a closed month was in one currency, for everybody to see (`/transparency/`)."""
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, related_name="figures")
+    currency = models.CharField(max_length=3)
+    patrons = models.PositiveIntegerField()
+    flattrs = models.PositiveIntegerField()
+    things = models.PositiveIntegerField()
+    creators = models.PositiveIntegerField()
+    distributed_micros = models.BigIntegerField()
+    fees_micros = models.BigIntegerField()
+    # Into the revenue of creators: what was distributed less the fees.
+    paid_micros = models.BigIntegerField()
+    pk = models.CompositePrimaryKey("month_id", "currency")
+
+    class Meta:
+        verbose_name_plural = "figures of months"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(distributed_micros=F("fees_micros") + F("paid_micros")),
+                name="month_figures_add_up",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month_id:%Y-%m} in {self.currency}"
+
+
+class DayFigures(models.Model):
+    """What was owed to people on a day in one currency, beside what lay at Stripe."""
+
+    day = models.DateField()
+    currency = models.CharField(max_length=3)
+    people = models.PositiveIntegerField()
+    funds_micros = models.BigIntegerField()
+    revenue_micros = models.BigIntegerField()
+    held_micros = models.BigIntegerField()
+    # In the pots of months that were being closed just then: people's too.
+    pots_micros = models.BigIntegerField()
+    owed_micros = models.GeneratedField(
+        expression=F("funds_micros") + F("revenue_micros") + F("held_micros") + F("pots_micros"),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
+    # What Stripe itself answered, and what the ledger says of it.
+    stripe_micros = models.BigIntegerField()
+    ledger_micros = models.BigIntegerField()
+    # Sent to creators since the instance began, less what came back.
+    withdrawn_micros = models.BigIntegerField()
+    taken_at = models.DateTimeField(db_default=TransactionNow())
+    pk = models.CompositePrimaryKey("day", "currency")
+
+    class Meta:
+        verbose_name_plural = "figures of days"
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} in {self.currency}"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from funds.stripe_gateway import StripeRefused, StripeUnreachable
-from payouts import close, connect
+from payouts import close, connect, transparency
 from payouts.check_books import record_check
 from payouts.models import BooksCheck
 from payouts.statement_mails import due_mails, mail_statement
@@ -90,3 +90,14 @@ def check_books() -> None:
         return
     for finding in record_check().findings:
         logger.error("The books are broken: %s (%s)", finding["rule"], finding["rows"])
+
+
+@shared_task
+def publish_figures() -> None:
+    """Publish months that were closed, and once a day what is owed and what lies at Stripe."""
+    transparency.publish_months()
+    try:
+        transparency.publish_day()
+    except (StripeUnreachable, StripeRefused) as error:
+        # The next tick asks again.
+        logger.warning("The figures of today wait for Stripe: %s", error)

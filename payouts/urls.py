@@ -5,7 +5,7 @@ from datetime import date
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from payouts import export_views, views, withdrawal_views
+from payouts import export_views, transparency_views, views, withdrawal_views
 
 
 class MonthConverter:
@@ -31,6 +31,10 @@ register_converter(FormatConverter, "format")
 
 app_name = "payouts"
 urlpatterns = [
+    path("transparency/", transparency_views.transparency, name="transparency"),
+    path("transparency/figures.json", transparency_views.figures_json, name="figures-json"),
+    path("transparency/months.csv", transparency_views.months_csv, name="months-csv"),
+    path("transparency/days.csv", transparency_views.days_csv, name="days-csv"),
     path("statements/", views.patron_statements, name="patron-statements"),
     path("statements/<month:month>/", views.patron_statement, name="patron-statement"),
     path(

@@ -19,6 +19,7 @@ PUBLIC = [
     "/",
     "/how-it-works/",
     "/privacy/",
+    "/transparency/",
     "/patterns/",
     "/accounts/login/",
     "/accounts/signup/",
@@ -29,6 +30,7 @@ PUBLIC = [
 ]
 SIGNED_IN = [
     "/dashboard/",
+    "/statements/",
     "/accounts/profile/",
     "/accounts/sessions/",
     "/accounts/email/",
