@@ -4,6 +4,7 @@ Nothing else reads the environment. Each variable is described, with its unit an
 `.env.example`; what can be wrong only in production is a system check in `flattr_site/checks.py`.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import dj_email_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
-from environs import Env
+from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,16 +36,57 @@ SOURCE_URL = env.str("SOURCE_URL", "")
 
 # The rules of the instance. Amounts in the environment are cents; the code counts micro-units.
 
+# Stripe counts these in whole units or in thousandths, and the ledger in hundredths.
+# https://docs.stripe.com/currencies#zero-decimal
+OTHER_DECIMALS = frozenset(
+    [
+        "BHD",
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "JOD",
+        "JPY",
+        "KMF",
+        "KRW",
+        "KWD",
+        "MGA",
+        "OMR",
+        "PYG",
+        "RWF",
+        "TND",
+        "UGX",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ]
+)
+ZERO_OR_MORE, ONE_OR_MORE = validate.Range(min=0), validate.Range(min=1)
+
 DEFAULT_CURRENCY = env.str("DEFAULT_CURRENCY", "EUR")
 CURRENCIES = env.list("CURRENCIES", [DEFAULT_CURRENCY])
-BUDGET_MIN_MICROS = env.int("BUDGET_MIN_CENTS", 200) * 10_000
-TOP_UP_MIN_MICROS = env.int("TOP_UP_MIN_CENTS", 300) * 10_000
-FUNDS_MAX_MICROS = env.int("FUNDS_MAX_CENTS", 15_000) * 10_000
-FEE_BASIS_POINTS = env.int("FEE_BASIS_POINTS", 1_000)
-WITHDRAWAL_MIN_MICROS = env.int("WITHDRAWAL_MIN_CENTS", 100) * 10_000
-WAITING_MONTHS = env.int("WAITING_MONTHS", 6)
+if DEFAULT_CURRENCY not in CURRENCIES:
+    raise ImproperlyConfigured("CURRENCIES must name DEFAULT_CURRENCY.")
+for _currency in CURRENCIES:
+    if not re.fullmatch("[A-Z]{3}", _currency) or _currency in OTHER_DECIMALS:
+        raise ImproperlyConfigured(
+            f"DEFAULT_CURRENCY and CURRENCIES are three capital letters each, of currencies that "
+            f"Stripe counts in hundredths: {_currency!r}."
+        )
+BUDGET_MIN_MICROS = env.int("BUDGET_MIN_CENTS", 200, validate=ONE_OR_MORE) * 10_000
+TOP_UP_MIN_MICROS = env.int("TOP_UP_MIN_CENTS", 300, validate=ONE_OR_MORE) * 10_000
+FUNDS_MAX_MICROS = env.int("FUNDS_MAX_CENTS", 15_000, validate=ONE_OR_MORE) * 10_000
+if max(BUDGET_MIN_MICROS, TOP_UP_MIN_MICROS) > FUNDS_MAX_MICROS:
+    raise ImproperlyConfigured(
+        "FUNDS_MAX_CENTS must leave room for BUDGET_MIN_CENTS and TOP_UP_MIN_CENTS."
+    )
+FEE_BASIS_POINTS = env.int("FEE_BASIS_POINTS", 1_000, validate=validate.Range(0, 10_000))
+WITHDRAWAL_MIN_MICROS = env.int("WITHDRAWAL_MIN_CENTS", 100, validate=ONE_OR_MORE) * 10_000
+WAITING_MONTHS = env.int("WAITING_MONTHS", 6, validate=ZERO_OR_MORE)
 GIVE_TO_RECEIVE = env.bool("GIVE_TO_RECEIVE", True)
-REVENUE_HOLD_DAYS = env.int("REVENUE_HOLD_DAYS", 0)
+REVENUE_HOLD_DAYS = env.int("REVENUE_HOLD_DAYS", 0, validate=ZERO_OR_MORE)
 REVIEW_FIRST_WITHDRAWAL = env.bool("REVIEW_FIRST_WITHDRAWAL", False)
 
 # Stripe. An empty STRIPE_API_BASE means Stripe itself.
@@ -216,7 +258,9 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _base.scheme
 
 # How many proxies of this instance's own stand in front of it: their X-Forwarded-For is believed.
-TRUSTED_PROXY_COUNT = ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+TRUSTED_PROXY_COUNT = ALLAUTH_TRUSTED_PROXY_COUNT = env.int(
+    "TRUSTED_PROXY_COUNT", 0, validate=ZERO_OR_MORE
+)
 RATELIMIT_IP_META_KEY = "accounts.rate_limits.client_ip"
 
 # Mail: smtp://user:password@host:587/?tls=true, or file:///folder in the sandbox.

@@ -17,7 +17,9 @@ from funds.tasks import find_lost_news
 from funds.top_ups import (
     FundsFull,
     TooManyTopUps,
+    TopUpMismatch,
     TopUpTooSmall,
+    apply_session,
     checkout_url,
     close_checkout,
     start_top_up,
@@ -193,6 +195,14 @@ def test_a_payment_that_does_not_match_keeps_nobody_from_the_next(alice, stripe_
     pay(alice)
     TopUp.objects.update(amount_micros=50 * UNIT)
     assert checkout_url(start_top_up(alice, 5 * UNIT))
+    assert funds_of(alice) == 0
+
+
+def test_a_session_of_another_top_up_credits_nothing(alice, bob, stripe_sandbox):
+    other = pay(bob)
+    mine = start_top_up(alice, 5 * UNIT)
+    with pytest.raises(TopUpMismatch):
+        apply_session(mine.pk, other.stripe_checkout_session_id)
     assert funds_of(alice) == 0
 
 
