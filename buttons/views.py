@@ -98,11 +98,13 @@ def flattred(request: HttpRequest, flattr_id: int) -> HttpResponse:
 @rate_limited("flattr", "60/m")
 def undo(request: HttpRequest, flattr_id: int) -> HttpResponse:
     try:
-        undo_flattr(_person(request), flattr_id)
+        undone = undo_flattr(_person(request), flattr_id)
     except Flattr.DoesNotExist as error:
         raise Http404 from error
     except TooLate as late:
         messages.error(request, late.message)
+    else:
+        _tell_the_list(request, f"{undone.thing} is no longer among what you flattred.")
     return redirect(_next_or(request, reverse("buttons:flattred", args=[flattr_id])))
 
 
@@ -112,11 +114,13 @@ def undo(request: HttpRequest, flattr_id: int) -> HttpResponse:
 @rate_limited("flattr", "60/m")
 def drop(request: HttpRequest, flattr_id: int) -> HttpResponse:
     try:
-        drop_waiting(_person(request), flattr_id)
+        dropped = drop_waiting(_person(request), flattr_id)
     except Flattr.DoesNotExist as error:
         raise Http404 from error
     except TooLate:
         messages.error(request, "This flattr no longer waits, so it stays as it is.")
+    else:
+        _tell_the_list(request, f"Your flattr for {dropped.thing} was given up. It cost nothing.")
     return redirect(_next_or(request, reverse("buttons:flattred", args=[flattr_id])))
 
 
@@ -253,6 +257,12 @@ def _ask_for_what_is_missing(request: HttpRequest, kept: Press, look: Look) -> H
     elif look.missing == Missing.MEANS:
         return redirect(f"{reverse('funds:add')}?{urlencode({'next': here})}")
     return redirect(here)
+
+
+def _tell_the_list(request: HttpRequest, said: str) -> None:
+    """Say what happened where a list comes next; a flattr's own page says it itself."""
+    if request.POST.get("next"):
+        messages.success(request, said)
 
 
 def _next_or(request: HttpRequest, path: str) -> str:

@@ -49,7 +49,9 @@ def test_a_patron_undoes_from_the_month(client, patron, tea):
     client.force_login(patron)
     assert f"/flattr/{made.pk}/undo/" in text(client.get("/flattrs/"))
     client.post(f"/flattr/{made.pk}/undo/", {"next": "/flattrs/"})
-    assert "Nothing flattred yet" in text(client.get("/flattrs/"))
+    shown = text(client.get("/flattrs/"))
+    assert "Nothing flattred yet" in shown
+    assert "is no longer among what you flattred." in shown
 
 
 def test_what_waits_says_why_and_costs_nothing(client, patron, tea, bob):
@@ -67,6 +69,18 @@ def test_what_waits_since_an_earlier_month_is_dropped_from_the_month(client, pat
     Flattr.objects.filter(pk=made.pk).update(month=last_month, state="waiting")
     client.force_login(patron)
     assert f"/flattr/{made.pk}/drop/" in text(client.get("/flattrs/"))
+
+
+def test_what_waited_and_counts_now_is_still_dropped_from_the_month(client, patron, tea):
+    made = flattr(patron, tea)
+    last_month = months_before(current_month(), 1)
+    Flattr.objects.filter(pk=made.pk).update(month=last_month, state="waiting")
+    client.force_login(patron)
+    assert [one.pk for one in client.get("/flattrs/").context["month"].counted] == [made.pk]
+    assert f"/flattr/{made.pk}/drop/" in text(client.get("/flattrs/"))
+    client.post(f"/flattr/{made.pk}/drop/", {"next": "/flattrs/"})
+    shown = text(client.get("/flattrs/"))
+    assert "Nothing flattred yet" in shown and "was given up" in shown
 
 
 def test_a_month_shows_presses_and_what_they_lack(client, alice, bob):

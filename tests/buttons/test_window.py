@@ -230,7 +230,8 @@ def test_what_old_snippets_carry_beside_is_ignored(client, bob):
 def test_the_window_says_what_the_share_would_be(client, patron, tea, creator):
     flattr(patron, make_thing("https://blog.example/coffee", creator))
     client.force_login(patron)
-    assert "EUR 2.50" in text(client.get("/submit/auto", {"url": PAGE}))
+    shown = text(client.get("/submit/auto", {"url": PAGE}))
+    assert "EUR 2.50" in shown and "as to the other thing you flattred" in shown
 
 
 def test_the_window_says_that_an_unproven_thing_waits(client, patron, bob):
