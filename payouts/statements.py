@@ -12,6 +12,8 @@ from django.db.models.functions import Cast
 
 from accounts.models import User
 from buttons.models import Flattr, Month
+from buttons.months import current_month
+from funds.budgets import has_means_to_receive
 from funds.models import LedgerAccount
 from payouts.models import CreatorStatement, PatronStatement, Share
 
@@ -122,5 +124,12 @@ def balances_of(user: User) -> list[Balance]:
 
 
 def flattrs_waiting_for(user: User) -> int:
-    """Count the flattrs that wait until this owner can receive."""
-    return Flattr.objects.filter(state=Flattr.State.WAITING, thing__owner=user).count()
+    """Count the flattrs that wait for this owner, as the dashboard does.
+
+    Those of the open month belong to them while the owner cannot receive: its close would leave
+    them waiting.
+    """
+    waiting = Q(state=Flattr.State.WAITING)
+    if not has_means_to_receive(user):
+        waiting |= Q(state=Flattr.State.MADE, month=current_month())
+    return Flattr.objects.filter(waiting, thing__owner=user).count()

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from buttons.models import Flattr, Month, Thing
+from buttons.months import current_month
 from payouts.close import close_month
 from tests.payouts.cast import AUGUST, JULY, SEPTEMBER, flattr, gives, thing_of
 
@@ -133,6 +134,13 @@ def test_a_statement_leads_to_the_months_beside_it(client, alice, bob):
     assert "/statements/2024-07/" in text and "/statements/2024-09/" in text
 
 
+def test_flattrs_of_the_open_month_wait_too_until_their_owner_gives(client, alice, bob):
+    flattr(alice, thing_of(bob), month=current_month(), day=1)
+    assert "1 flattr</span>" in page(client, bob, REVENUE)
+    gives(bob, "2.00")
+    assert "Waiting for you" not in page(client, bob, REVENUE)
+
+
 @pytest.mark.parametrize("count", [1, 120])
 def test_the_pages_ask_as_many_questions_however_long_they_are(
     client, alice, bob, django_assert_num_queries, count
@@ -149,7 +157,7 @@ def test_the_pages_ask_as_many_questions_however_long_they_are(
         for thing in things[1:]
     )
     close_month(AUGUST)
-    for user, url, queries in [(alice, PATRON, 8), (bob, CREATOR, 7), (bob, REVENUE, 7)]:
+    for user, url, queries in [(alice, PATRON, 8), (bob, CREATOR, 7), (bob, REVENUE, 10)]:
         client.force_login(user)
         client.get(url)
         with django_assert_num_queries(queries):
