@@ -183,6 +183,7 @@ class Press(models.Model):
     expires_at = models.DateTimeField()
 
     class Meta:
+        verbose_name_plural = "presses"
         constraints = [
             models.UniqueConstraint(
                 fields=["patron", "url"], condition=Q(state="open"), name="press_open_once"

@@ -19,6 +19,10 @@ from funds.models import LedgerAccount, Transfer
 from funds.money import format_micros
 from funds.provenance import balances_of, sources_of
 
+Code = LedgerAccount.Code
+# What grows by debits: an admin expects it above zero.
+DEBIT_CODES = (Code.STRIPE_BALANCE, Code.PROCESSOR_FEES, Code.DISPUTE_LOSSES)
+
 
 class BalanceChangeList(ChangeList):
     """Sums the transfers of the instance's accounts on the page, in one statement."""
@@ -64,7 +68,7 @@ class LedgerAccountAdmin(AuditAdmin):
         else:
             known = getattr(account, "balance_micros", None)
             amount = balances_of([account.pk]).get(account.pk, 0) if known is None else known
-        return format_micros(amount, account.currency)
+        return format_micros(-amount if account.code in DEBIT_CODES else amount, account.currency)
 
     @admin.display(description="reserved")
     def reserved(self, account: LedgerAccount) -> str:

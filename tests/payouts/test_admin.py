@@ -164,6 +164,11 @@ def test_the_balances_of_the_instance_are_sums(august, root, client):
     assert "EUR\xa00.00" in pot
 
 
+def test_an_asset_is_above_zero(august, root, client):
+    page = client.get(url(LedgerAccount), {"code__exact": "stripe_balance"}).text
+    assert "EUR\xa0" in page and "-EUR" not in page
+
+
 # Following the money.
 
 
