@@ -33,6 +33,7 @@ BANNER = """
 
     Sign in with the password {password} as
 {people}
+
   What to try: open the blog and press a Flattr button; or sign up, read the mail, add
   money with the card 4242 4242 4242 4242, and then run `make close` in another terminal:
   it ends the month at once, and the creators can withdraw what they earned.

@@ -51,6 +51,7 @@ def layout(title: str, content: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)} - Stripe sandbox</title>
 <link rel="stylesheet" href="/style.css">
+<link rel="icon" href="data:,">
 </head>
 <body>
 <p class="notice">Sandbox of a payment page. No real money moves here.</p>
@@ -279,7 +280,7 @@ and forgotten when <code>.data/</code> is deleted.</p>""",
         "<h2>Webhooks</h2>",
         table(delivery_rows(world)),
     ]
-    return layout("Stripe sandbox", "\n".join(sections))
+    return layout("Overview", "\n".join(sections))
 
 
 def table(rows: object) -> str:
