@@ -4,6 +4,7 @@ A return reserves the amount (a pending transfer) before Stripe is asked, moves 
 that the refund was made, and gives it back to funds when it was refused or came back.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -50,18 +51,29 @@ class UnknownRefund(Exception):
 
 
 def returnable_micros(top_up: TopUp) -> int:
-    """Return the whole cents of a top-up that may go back now, zero after fourteen days."""
+    """Return the whole cents of a top-up that may go back now, zero after fourteen days.
+
+    First in, first out: what is stored belongs to the latest payments. Otherwise a stolen card
+    could pay, and an earlier payment be returned to the thief's own.
+    """
     if top_up.state != TopUp.State.PAID or top_up.paid_at is None:
         return 0
     if top_up.paid_at < timezone.now() - timedelta(days=RETURN_DAYS):
         return 0
-    reserved = sum(
-        top_up.returns.filter(state=State.PENDING).values_list("amount_micros", flat=True)
+    others = TopUp.objects.filter(user=top_up.user_id, currency=top_up.currency).exclude(
+        pk=top_up.pk
     )
-    left = top_up.amount_micros - top_up.returned_micros - reserved
+    later = others.filter(state=TopUp.State.PAID, paid_at__gt=top_up.paid_at)
     stored = available_micros(_funds_of(top_up.user, top_up.currency))
-    amount = min(left, stored)
+    amount = min(_left_micros([top_up]), stored - _left_micros(later))
     return max(amount - amount % MICROS_PER_CENT, 0)
+
+
+def _left_micros(top_ups: Iterable[TopUp]) -> int:
+    """Return what has not gone back of these payments, and is not on its way back."""
+    kept = sum(top_up.amount_micros - top_up.returned_micros for top_up in top_ups)
+    going = TopUpReturn.objects.filter(top_up__in=top_ups, state=State.PENDING)
+    return kept - sum(going.values_list("amount_micros", flat=True))
 
 
 def refund_top_up(top_up: TopUp) -> TopUpReturn:

@@ -7,10 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from funds import outbox, webhooks
-from funds.ledger import account_of
+from funds.ledger import account_of, post
 from funds.models import StripeEvent, StripeRequest, TopUp, Transfer
 from funds.reconcile import compare_balances, ledger_balances
 from funds.returns import NothingToReturn, refund_top_up, returnable_micros
+from funds.top_ups import apply_session
 from sandbox.stripe import browser
 from tests.funds.paying import UNIT, funds_of, give_funds, paid_top_up, settle, spend
 
@@ -41,6 +42,55 @@ def test_only_what_is_unspent_goes_back(alice, stripe_sandbox):
     assert refund_top_up(top_up).amount_micros == 2_990_000
     top_up.refresh_from_db()
     assert (top_up.state, funds_of(alice)) == (TopUp.State.PAID, 9_999)
+
+
+def test_what_a_later_payment_brought_does_not_go_back_to_an_earlier_one(alice, stripe_sandbox):
+    """Otherwise a stolen card pays, and the thief's own card is paid back."""
+    first = paid_top_up(alice, stripe_sandbox)
+    spend(alice, 5 * UNIT)
+    second = paid_top_up(alice, stripe_sandbox, 10 * UNIT)
+    assert (returnable_micros(first), returnable_micros(second)) == (0, 10 * UNIT)
+    spend(alice, 4 * UNIT)
+    assert (returnable_micros(first), returnable_micros(second)) == (0, 6 * UNIT)
+
+
+def test_each_payment_goes_back_to_its_own_method(alice, stripe_sandbox):
+    first = paid_top_up(alice, stripe_sandbox)
+    second = paid_top_up(alice, stripe_sandbox, 10 * UNIT)
+    spend(alice, 2 * UNIT)
+    assert (returnable_micros(first), returnable_micros(second)) == (3 * UNIT, 10 * UNIT)
+    assert refund_top_up(second).amount_micros == 10 * UNIT
+    assert refund_top_up(first).amount_micros == 3 * UNIT
+    assert funds_of(alice) == 0
+
+
+def test_no_more_goes_back_than_a_payment_brought(alice, stripe_sandbox):
+    top_up = paid_top_up(alice, stripe_sandbox)
+    spend(alice, 2 * UNIT)
+    refund_top_up(top_up)
+    earn(alice, 9 * UNIT)
+    top_up.refresh_from_db()
+    assert returnable_micros(top_up) == 2 * UNIT
+
+
+def earn(user, amount_micros):
+    """Put money into funds that no payment brought, as reused revenue is."""
+    post(
+        f"earned:{user.pk}",
+        "correction",
+        debit=account_of("fees", currency="EUR"),
+        credit=account_of("funds", currency="EUR", user=user),
+        amount_micros=amount_micros,
+        reason="A test gives.",
+    )
+
+
+def test_a_replayed_payment_stays_returned(alice, stripe_sandbox):
+    top_up = paid_top_up(alice, stripe_sandbox)
+    refund_top_up(top_up)
+    apply_session(top_up.pk, top_up.stripe_checkout_session_id)
+    top_up.refresh_from_db()
+    assert (top_up.state, funds_of(alice)) == (TopUp.State.RETURNED, 0)
 
 
 def test_money_goes_back_once(alice, stripe_sandbox):
