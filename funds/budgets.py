@@ -36,6 +36,21 @@ def set_budget(user: User, amount_micros: int) -> MonthlyBudget:
     return budget
 
 
+def reuse_revenue(user: User, *, is_reused: bool) -> None:
+    """Let a shortfall of the smallest budget be taken from revenue, or not any more."""
+    MonthlyBudget.objects.filter(user=user).update(is_revenue_reused=is_reused)
+
+
+def is_revenue_needed(user: User) -> bool:
+    """Say whether the choice matters: there is a budget, and only who gives receives."""
+    is_asked = settings.GIVE_TO_RECEIVE and not user.is_exempt_from_means
+    return is_asked and budget_micros(user) > 0
+
+
+def is_revenue_reused(user: User) -> bool:
+    return MonthlyBudget.objects.filter(user=user, is_revenue_reused=True).exists()
+
+
 def hint_means_gained(user: User) -> None:
     """Let presses that waited for means be completed at once; the minute's tick finds them too."""
     if has_means_to_give(user):

@@ -17,7 +17,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.models import User
 from accounts.rate_limits import too_many
 from funds import webhooks
-from funds.budgets import budget_micros, set_budget
+from funds.budgets import (
+    budget_micros,
+    is_revenue_needed,
+    is_revenue_reused,
+    reuse_revenue,
+    set_budget,
+)
 from funds.forms import AmountForm, BudgetForm, FirstForm, TopUpForm
 from funds.ledger import account_of
 from funds.models import LedgerAccount, TopUp
@@ -141,8 +147,25 @@ def budget(request: HttpRequest) -> HttpResponse:
         done = f"You give {amount} a month." if saved.amount_micros else "Giving is paused."
         messages.success(request, done)
         return redirect(safe_next(request) or "funds:statement")
-    context = {"form": form, "current_micros": current, "next": safe_next(request)}
+    context = {
+        "form": form,
+        "current_micros": current,
+        "next": safe_next(request),
+        "is_revenue_needed": is_revenue_needed(user),
+        "is_revenue_reused": is_revenue_reused(user),
+    }
     return render(request, "funds/budget.html", context, status=400 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def reuse(request: HttpRequest) -> HttpResponse:
+    """Keep a creator's choice whether revenue fills up the smallest budget."""
+    is_reused = request.POST.get("is_reused") == "1"
+    reuse_revenue(user_of(request), is_reused=is_reused)
+    kept = "Revenue fills up your budget." if is_reused else "Your revenue stays untouched."
+    messages.success(request, kept)
+    return redirect("funds:budget")
 
 
 @login_required

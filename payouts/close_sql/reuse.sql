@@ -1,5 +1,6 @@
 -- Who gives at least the smallest budget and has less than that in funds gives what they earned:
--- exactly the shortfall, only if revenue covers it, and only if they did not opt out.
+-- exactly the shortfall, only if revenue covers it, and only if they did not opt out. Who receives
+-- without giving, or not at all, keeps it.
 SELECT format('reuse:%%s:%%s:%%s', to_char(%(month)s::date, 'YYYY-MM'), u.id, u.currency),
     'reuse', r.id, f.id,
     %(budget_min_micros)s
@@ -11,7 +12,8 @@ JOIN funds_ledgeraccount AS f
     ON (f.user_id, f.code, f.currency) = (u.id, 'funds', u.currency)
 JOIN funds_ledgeraccount AS r
     ON (r.user_id, r.code, r.currency) = (u.id, 'revenue', u.currency)
-WHERE b.is_revenue_reused AND b.amount_micros >= %(budget_min_micros)s
+WHERE %(give_to_receive)s AND NOT u.is_exempt_from_means AND u.is_active
+    AND b.is_revenue_reused AND b.amount_micros >= %(budget_min_micros)s
     AND f.credits_posted_micros - f.debits_posted_micros - f.debits_pending_micros
         < %(budget_min_micros)s
     AND f.credits_posted_micros - f.debits_posted_micros - f.debits_pending_micros

@@ -135,6 +135,24 @@ def test_a_budget_that_is_none_is_refused_and_nothing_changes(alice, signed_in, 
     assert budget_micros(alice) == 5 * UNIT
 
 
+def test_a_creator_decides_whether_revenue_fills_up_a_budget(alice, signed_in):
+    set_budget(alice, 5 * UNIT)
+    page = reverse("funds:budget")
+    assert "Keep my revenue" in signed_in.get(page).text
+    signed_in.post(reverse("funds:reuse"), {"is_reused": "0"})
+    assert not MonthlyBudget.objects.get().is_revenue_reused
+    assert "Use my revenue" in signed_in.get(page).text
+    signed_in.post(reverse("funds:reuse"), {"is_reused": "1"})
+    assert MonthlyBudget.objects.get().is_revenue_reused
+
+
+def test_where_nothing_needs_revenue_nobody_is_asked_about_it(alice, signed_in, settings):
+    assert "revenue</button>" not in signed_in.get(reverse("funds:budget")).text
+    set_budget(alice, 5 * UNIT)
+    settings.GIVE_TO_RECEIVE = False
+    assert "revenue</button>" not in signed_in.get(reverse("funds:budget")).text
+
+
 def test_the_reuse_of_revenue_survives_another_budget(alice):
     set_budget(alice, 5 * UNIT)
     MonthlyBudget.objects.update(is_revenue_reused=False)

@@ -345,6 +345,22 @@ def test_revenue_is_reused_only_if_it_covers_the_shortfall_and_may(
     assert CreatorStatement.objects.filter(creator=bob, month=SEPTEMBER).exists() == is_able
 
 
+@pytest.mark.parametrize(
+    ("is_giving_asked", "field", "value"),
+    [(False, "currency", "EUR"), (True, "is_exempt_from_means", True), (True, "is_active", False)],
+)
+def test_revenue_is_not_reused_where_receiving_does_not_need_it(
+    alice, bob, settings, is_giving_asked, field, value
+):
+    gives(bob, "2.00", funds="0")
+    User.objects.filter(pk=bob.pk).update(is_exempt_from_means=True)
+    earns(bob, alice, "5.00", JULY)
+    settings.GIVE_TO_RECEIVE = is_giving_asked
+    User.objects.filter(pk=bob.pk).update(**{"is_exempt_from_means": False, field: value})
+    close_month(AUGUST)
+    assert (funds_of(bob), revenue_of(bob)) == (0, micros("4.50"))
+
+
 # Months.
 
 
