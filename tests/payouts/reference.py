@@ -6,6 +6,8 @@ The rule: a patron gives min(monthly budget, funds at the close), divided by the
 flattrs; the left-over micros go one each to the earliest. A flattr is counted when its thing has a
 proven owner who is able to receive and is not the patron; one made in the month that is not counted
 waits, counts in the first close that can count it, and expires six months later at one that cannot.
+Who gives at least the smallest budget, has less than that in funds and lets revenue be used first
+gets the shortfall from revenue, if it covers it.
 What a creator received in the month is less a fee, rounded down in their favour.
 """
 
@@ -25,6 +27,7 @@ class Person:
     funds: int = 0
     revenue: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     is_exempt: bool = False
+    is_revenue_reused: bool = False
 
 
 @dataclass
@@ -54,12 +57,21 @@ class World:
 
     def close(self, month: int) -> dict[tuple[str, str], int]:
         """Close one month and return what each (patron, thing) gave, in micros."""
+        self._reuse_revenue()
         able = {thing for thing, owner in self.owners.items() if owner and self.is_able(owner)}
         shares: dict[tuple[str, str], int] = {}
         for person in self.people.values():
             shares |= self._divide(person, month, able)
         self._pay(shares)
         return shares
+
+    def _reuse_revenue(self) -> None:
+        for person in self.people.values():
+            short = self.budget_min - person.funds
+            gives = person.budget is not None and person.budget >= self.budget_min
+            if person.is_revenue_reused and gives and 0 < short <= person.revenue[person.currency]:
+                person.revenue[person.currency] -= short
+                person.funds += short
 
     def _divide(self, person: Person, month: int, able: set[str]) -> dict[tuple[str, str], int]:
         if person.budget is None:
