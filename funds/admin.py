@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from funds import ledger_admin, outbox, webhooks
-from funds.audit_admin import AuditAdmin
+from funds.audit_admin import AuditAdmin, money
 from funds.models import (
     MonthlyBudget,
     StripeCustomer,
@@ -33,11 +33,12 @@ class TopUpAdmin(AuditAdmin):
         "=stripe_payment_intent_id",
         "=stripe_charge_id",
     ]
-    date_hierarchy = "created_at"
-
-    @admin.display(ordering="amount_micros")
-    def amount(self, top_up: TopUp) -> str:
-        return format_micros(top_up.amount_micros, top_up.currency)
+    ordering = ["-created_at"]
+    exclude = ["amount_micros", "returned_micros", "processor_fee_micros"]
+    readonly_fields = ["amount", "returned", "processor_fee"]
+    amount = money("amount_micros", "amount")
+    returned = money("returned_micros", "returned")
+    processor_fee = money("processor_fee_micros", "processor fee")
 
 
 @admin.register(TopUpReturn)
@@ -46,6 +47,9 @@ class TopUpReturnAdmin(AuditAdmin):
     list_filter = ["state", "created_at"]
     list_select_related = ["top_up"]
     search_fields = ["=id", "=top_up__id", "top_up__user__email", "=stripe_refund_id"]
+    ordering = ["-created_at"]
+    exclude = ["amount_micros"]
+    readonly_fields = ["amount"]
 
     @admin.display(ordering="amount_micros")
     def amount(self, returned: TopUpReturn) -> str:
@@ -77,6 +81,7 @@ class StripeRequestAdmin(AuditAdmin):
 
     list_display = ["id", "kind", "state", "attempts", "created_at", "last_error"]
     list_filter = ["state", "kind", "created_at"]
+    ordering = ["-created_at"]
     search_fields = ["=id", "=subject_id", "=stripe_object_id", "=idempotency_key"]
     actions = ["send_again"]
 
@@ -92,6 +97,7 @@ class StripeEventAdmin(AuditAdmin):
 
     list_display = ["stripe_event_id", "type", "state", "attempts", "received_at", "last_error"]
     list_filter = ["state", "type", "received_at"]
+    ordering = ["-received_at"]
     search_fields = ["=stripe_event_id", "=object_id", "=stripe_account_id"]
     actions = ["apply_again"]
 

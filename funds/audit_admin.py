@@ -46,11 +46,12 @@ class AuditAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def money(name: str, description: str) -> Any:
-    """Return a column that prints a field of micro-units in the row's currency."""
+    """Return a column that prints a field of micro-units in the row's currency, if it has one."""
 
     @admin.display(description=description, ordering=name)
     def column(model_admin: Any, row: Any) -> str:
-        return format_micros(getattr(row, name), row.currency)
+        amount_micros = getattr(row, name)
+        return "-" if amount_micros is None else format_micros(amount_micros, row.currency)
 
     return column
 

@@ -16,6 +16,7 @@ from funds.money import (
 )
 
 BUDGET_CHOICES_CENTS = (200, 500, 1_000, 2_000)
+FIRST_BUDGET_CENTS = 500
 TOP_UP_CHOICES_CENTS = (500, 1_000, 2_500, 5_000)
 MONTHS_CHOICES = ((1, "one month"), (3, "three months"), (6, "six months"), (12, "a year"))
 
@@ -143,6 +144,14 @@ class FirstForm(AmountForm):
     )
 
     field_order = ["amount", "own_amount", "months"]
+
+    def __init__(self, user: User, budget_micros: int, *args: Any, **kwargs: Any) -> None:
+        """Begin with the budget of somebody who chose one and did not pay, or with EUR 5."""
+        cents = cents_floor(budget_micros) or FIRST_BUDGET_CENTS
+        is_offered = cents in self.choice_cents
+        typed = "" if is_offered else format_micros(budget_micros, user.currency)
+        initial = {"amount": str(cents) if is_offered else "", "own_amount": typed, "months": "1"}
+        super().__init__(user, *args, initial=initial, **kwargs)
 
     def smallest_micros(self) -> int:
         return int(settings.BUDGET_MIN_MICROS)

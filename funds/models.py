@@ -245,7 +245,11 @@ class TopUp(models.Model):
                 name="top_up_returned_at_most_once",
             ),
         ]
-        indexes = [models.Index(fields=["user", "created_at"], name="top_up_of_user")]
+        indexes = [
+            models.Index(fields=["user", "created_at"], name="top_up_of_user"),
+            # An admin's list begins with the newest.
+            models.Index(fields=["created_at"], name="top_up_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"top-up {self.id}"
@@ -331,6 +335,7 @@ class StripeRequest(models.Model):
                 name="stripe_request_due",
             ),
             models.Index(fields=["subject_id"], name="stripe_request_subject"),
+            models.Index(fields=["created_at"], name="stripe_request_by_time"),
         ]
 
     def __str__(self) -> str:
@@ -364,7 +369,8 @@ class StripeEvent(models.Model):
                 fields=["type", "next_try_at"],
                 condition=Q(state="received"),
                 name="stripe_event_due",
-            )
+            ),
+            models.Index(fields=["received_at"], name="stripe_event_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from funds import outbox, stripe_gateway
-from funds.budgets import hint_means_gained
+from funds.budgets import budget_micros, hint_means_gained
 from funds.ledger import account_of, post
 from funds.models import (
     LedgerAccount,
@@ -100,6 +100,13 @@ def start_top_up(user: User, amount_micros: int, return_to: str = "") -> TopUp:
     _raise_unless_done(outbox.send_request(request.pk))
     top_up.refresh_from_db()
     return top_up
+
+
+def has_begun(user: User) -> bool:
+    """Say whether a user set a monthly budget and paid once: before that, both are asked in one."""
+    paid = TopUp.objects.filter(user=user, paid_at__isnull=False)
+    funds = account_of(Code.FUNDS, currency=user.currency, user=user)
+    return budget_micros(user) > 0 and (funds.available_micros > 0 or paid.exists())
 
 
 def room_micros(user: User, counted_states: tuple[str, ...] = OPEN_STATES) -> int:

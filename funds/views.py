@@ -36,6 +36,7 @@ from funds.top_ups import (
     TooManyTopUps,
     checkout_url,
     close_checkout,
+    has_begun,
     room_micros,
     start_top_up,
 )
@@ -83,10 +84,12 @@ def statement(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     # What was sent says which form it was: a budget may have been set since it was shown.
-    is_first = "months" in request.POST if request.POST else budget_micros(user) == 0
-    form_class: type[AmountForm] = FirstForm if is_first else TopUpForm
-    initial = {"amount": "500", "months": "1"} if is_first else {"amount": "1000"}
-    form = form_class(user, request.POST or None, initial=initial)
+    is_first = "months" in request.POST if request.POST else not has_begun(user)
+    form: AmountForm = (
+        FirstForm(user, budget_micros(user), request.POST or None)
+        if is_first
+        else TopUpForm(user, request.POST or None, initial={"amount": "1000"})
+    )
     is_valid = request.method == "POST" and form.is_valid()
     if is_valid and (answer := _start(request, form, is_first)):
         return answer

@@ -235,3 +235,23 @@ def test_gaining_means_lets_presses_be_completed_at_once(
         set_budget(alice, 3 * UNIT)
         assert sent == []
     assert sent == [settings.MEANS_GAINED_TASK]
+
+
+@pytest.mark.parametrize(
+    ("budget_cents", "chosen", "typed"), [(1_000, "1000", ""), (700, "", "EUR\u00a07.00")]
+)
+def test_the_first_form_comes_back_with_its_budget_until_it_was_paid(
+    alice, signed_in, budget_cents, chosen, typed
+):
+    set_budget(alice, budget_cents * 10_000)
+    page = signed_in.get("/funds/add/")
+    assert "Set up your month" in page.content.decode()
+    form = page.context["form"]
+    assert (form["amount"].initial, form["own_amount"].initial) == (chosen, typed)
+
+
+def test_who_paid_once_is_asked_for_an_amount_only(alice, signed_in):
+    set_budget(alice, 5 * UNIT)
+    give_funds(alice, 5 * UNIT)
+    spend(alice, 5 * UNIT)
+    assert "Set up your month" not in signed_in.get("/funds/add/").content.decode()
