@@ -43,8 +43,8 @@ clean: ## Delete the sandbox's data: databases, mail, logs and secrets.
 	rm -rf .data
 
 lock: ## Compile requirements*.txt anew from requirements*.in, with hashes.
-	@$(PYTHON) -m venv .data/lock && .data/lock/bin/pip install -qq --disable-pip-version-check uv
+	@$(PYTHON) -m venv .data/lock-tools && .data/lock-tools/bin/pip install -qq --disable-pip-version-check uv
 	@for name in requirements requirements-dev; do \
-		.data/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		.data/lock-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command 'make lock' $$name.in --output-file $$name.txt || exit 1; \
 	done

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from buttons.listing import shown_flattrs
-from buttons.models import Claim, Flattr, Press, Thing
-from buttons.ownership import check_claim, decide_claim
+from buttons.models import Claim, Flattr, Press, Site, Thing
+from buttons.ownership import check_claim, check_site, decide_claim, decide_site
 
 # Each fetches a page of up to ten seconds while the admin waits.
 CHECKED_AT_ONCE = 5
@@ -86,6 +86,44 @@ class ClaimAdmin(ReadOnlyAdmin):
         for claim in chosen:
             decide_claim(claim, is_owner=is_owner)
             self.log_change(request, claim, f"Decided: {'theirs' if is_owner else 'not theirs'}.")
+        self.message_user(request, f"Decided {len(chosen)}.", messages.SUCCESS)
+
+
+@admin.register(Site)
+class SiteAdmin(ReadOnlyAdmin):
+    list_display = ["origin", "user", "state", "how", "checked_at", "next_check_at", "attempts"]
+    list_select_related = ["user"]
+    list_filter = ["state", "checked_at"]
+    search_fields = ["origin", "user__username"]
+    search_help_text = "Address or user"
+    ordering = ["-pk"]
+    actions = ["approve", "refuse", "look_again"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("buttons.change_site")
+
+    @admin.action(description="The site is theirs", permissions=["decide"])
+    def approve(self, request: HttpRequest, sites: QuerySet[Site]) -> None:
+        self._decide(request, sites, is_owner=True)
+
+    @admin.action(description="The site is not theirs", permissions=["decide"])
+    def refuse(self, request: HttpRequest, sites: QuerySet[Site]) -> None:
+        self._decide(request, sites, is_owner=False)
+
+    @admin.action(description="Look at the site now", permissions=["decide"])
+    def look_again(self, request: HttpRequest, sites: QuerySet[Site]) -> None:
+        for site in sites.select_related("user")[:CHECKED_AT_ONCE]:
+            checked = check_site(site)
+            self.message_user(request, f"{checked}: {checked.state}. {checked.how}")
+
+    def _decide(self, request: HttpRequest, sites: QuerySet[Site], *, is_owner: bool) -> None:
+        chosen = list(sites.select_related("user"))
+        if len({site.origin for site in chosen}) < len(chosen):
+            self.message_user(request, "Decide for one person on each site.", messages.ERROR)
+            return
+        for site in chosen:
+            decide_site(site, is_owner=is_owner)
+            self.log_change(request, site, f"Decided: {'theirs' if is_owner else 'not theirs'}.")
         self.message_user(request, f"Decided {len(chosen)}.", messages.SUCCESS)
 
 

@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from buttons.models import Claim, Flattr, Thing
 from buttons.months import Held, hold_months_shared
-from buttons.ownership import claim_thing
+from buttons.ownership import claim_thing, prove_by_site
+from buttons.sites import proven_site
 from buttons.submissions import Submission, find_thing, submission_of
 from funds.budgets import has_means_to_give
 
@@ -68,7 +69,10 @@ def record_flattr(patron: User, submission: Submission) -> Flattr:
         _refuse_repeat(patron, thing, held)
     if not has_means_to_give(patron):
         raise NoMeans
-    thing = thing or _create_thing(submission)
+    if thing is None:
+        thing = _create_thing(submission)
+        # Before the flattr: its foreign key shares the thing's row, which a proof locks.
+        prove_by_site(thing)
     try:
         with transaction.atomic():
             flattr = Flattr.objects.create(
@@ -139,7 +143,8 @@ def is_own(patron: User, submission: Submission, thing: Thing | None) -> bool:
     if submission.claimant == patron and (thing is None or thing.owner_id in (None, patron.pk)):
         return True
     if thing is None:
-        return False
+        site = proven_site(submission.url)
+        return site is not None and site.user_id == patron.pk
     near_proof = (Claim.State.PROVEN, Claim.State.FROZEN)
     return (
         thing.owner_id == patron.pk

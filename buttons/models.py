@@ -104,6 +104,41 @@ class Claim(models.Model):
         return f"{self.user} claims {self.thing}"
 
 
+class Site(models.Model):
+    """Somebody says that a whole origin is theirs: true once their token was found there."""
+
+    origin = models.CharField(max_length=300)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sites"
+    )
+    token = models.CharField(max_length=32, unique=True, editable=False)
+    state = models.CharField(max_length=8, choices=Claim.State, default=Claim.State.UNPROVEN)
+    # Where the token was found, or why it was not.
+    how = models.CharField(max_length=200, blank=True, default="")
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    checked_at = models.DateTimeField(null=True)
+    next_check_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["origin", "user"], name="site_once"),
+            models.UniqueConstraint(
+                fields=["origin"], condition=Q(state="proven"), name="site_one_proven"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                condition=Q(next_check_at__isnull=False),
+                name="site_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.origin
+
+
 class Flattr(models.Model):
     """One patron's click on one thing in one month. It moves no money.
 

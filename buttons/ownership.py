@@ -1,4 +1,4 @@
-"""Whose a thing is: the button on the page is the proof.
+"""Whose a thing is: the button on the page is the proof, or the proof of the whole site it lies on.
 
 A button says who owns a page; that is a claim, and anybody can make one for anybody's page. It is
 proven once the server itself found that person's button on the page. The page is read outside any
@@ -16,8 +16,9 @@ from django.utils import timezone
 from accounts.models import User
 from buttons.evidence import Evidence, read_evidence
 from buttons.fetch import FetchError, fetch_page
-from buttons.models import Claim, Flattr, Thing
+from buttons.models import Claim, Flattr, Site, Thing
 from buttons.months import Held, hold_months_shared
+from buttons.sites import SiteFindings, look_at_site, new_token, proven_site, site_origin
 from funds.hints import hint
 
 PROOF_DAYS = 30
@@ -41,6 +42,14 @@ CHECK_TASK = "buttons.tasks.check_claims"
 NOT_FOUND = "Your button is not on the page yet."
 ANOTHERS_BUTTON = "The page carries another person's button, and not yours."
 DISPUTED = "More than one person is said to own this page. An admin decides."
+WHOLE_SITE = "The whole site is proven to be yours."
+NO_LINE = "Your line is not on the site yet."
+ANOTHERS_LINE = "The site carries another person's line, and not yours."
+SITE_DISPUTED = "More than one person is said to run this site. An admin decides."
+DECIDED_SO = "An admin decided so."
+DECIDED_OTHERWISE = "An admin decided otherwise."
+# A site that was just proven has so many of its pages settled at once; the tick does the others.
+SETTLED_AT_ONCE = 100
 
 # Takes due claims so that no two workers check one at once: the lease puts the next check off.
 LEASE_DUE_CLAIMS = """
@@ -107,10 +116,11 @@ def settle_claims(thing_id: int, findings: Findings) -> None:
     """Write down who is proven to own a thing, by what its page showed."""
     held = hold_months_shared()
     thing = Thing.objects.select_for_update().get(pk=thing_id)
-    refused = thing.claims.filter(state=Claim.State.REFUSED).values_list("user_id", flat=True)
-    how_by_user = {
-        user_id: how for user_id, how in findings.how_by_user.items() if user_id not in set(refused)
-    }
+    refused = set(thing.claims.filter(state=Claim.State.REFUSED).values_list("user_id", flat=True))
+    named = dict(findings.how_by_user)
+    if site := proven_site(thing.url):
+        named.setdefault(site.user_id, WHOLE_SITE)
+    how_by_user = {user_id: how for user_id, how in named.items() if user_id not in refused}
     for user_id in how_by_user:
         Claim.objects.get_or_create(thing=thing, user_id=user_id)
     claims = list(
@@ -129,10 +139,18 @@ def settle_claims(thing_id: int, findings: Findings) -> None:
         elif claim.user_id in how_by_user and claim.state != Claim.State.FROZEN:
             _write(claim, held.at, Claim.State.PROVEN, how=how_by_user[claim.user_id])
         else:
-            _write_failure(claim, held.at, findings, bool(how_by_user))
+            not_found = ANOTHERS_BUTTON if how_by_user else NOT_FOUND
+            _write_failure(claim, held.at, findings.error or not_found)
     _set_owner(thing, held)
     if findings.title and not thing.title and thing.owner_id:
         Thing.objects.filter(pk=thing.pk, title="").update(title=findings.title)
+
+
+def prove_by_site(thing: Thing) -> None:
+    """Give a thing that nobody flattred before to who runs its whole site, without a look at it."""
+    if proven_site(thing.url):
+        settle_claims(thing.pk, Findings({}))
+        thing.refresh_from_db(fields=["owner"])
 
 
 @transaction.atomic
@@ -146,12 +164,12 @@ def decide_claim(claim: Claim, *, is_owner: bool) -> None:
     claims = thing.claims.select_for_update()
     if is_owner:
         claims.exclude(pk=claim.pk).update(
-            state=Claim.State.REFUSED, how="An admin decided otherwise.", next_check_at=None
+            state=Claim.State.REFUSED, how=DECIDED_OTHERWISE, next_check_at=None
         )
-        _write(claim, held.at, Claim.State.PROVEN, how="An admin decided so.")
+        _write(claim, held.at, Claim.State.PROVEN, how=DECIDED_SO)
     else:
         claims.filter(pk=claim.pk).update(
-            state=Claim.State.REFUSED, how="An admin decided otherwise.", next_check_at=None
+            state=Claim.State.REFUSED, how=DECIDED_OTHERWISE, next_check_at=None
         )
         claims.filter(state=Claim.State.FROZEN).update(
             state=Claim.State.UNPROVEN, how=NOT_FOUND, attempts=0, next_check_at=held.at
@@ -173,10 +191,103 @@ def recheck_claims_of(user: User) -> int:
 
     Returns how many pages are due; they are read by the next tick.
     """
+    Site.objects.filter(user=user, state=Claim.State.PROVEN).update(next_check_at=timezone.now())
     due = Claim.objects.filter(user=user, state=Claim.State.PROVEN)
     return due.filter(Q(next_check_at=None) | Q(next_check_at__gt=timezone.now())).update(
         next_check_at=timezone.now()
     )
+
+
+def start_site(user: User, address: str) -> Site:
+    """Note that a person says to run the site of an address; a repeat returns what is there.
+
+    Raises UrlRefused, or SharedHost. Nothing is looked at before they ask, or before the next tick.
+    """
+    site, _ = Site.objects.get_or_create(
+        origin=site_origin(address), user=user, defaults={"token": new_token()}
+    )
+    return site
+
+
+def check_site(site: Site) -> Site:
+    """Look at the site now, settle every claim on it, and return this one as it is."""
+    settle_site(site.origin, look_at_site(site.origin))
+    site.refresh_from_db()
+    if site.state == Claim.State.PROVEN:
+        own = Claim.objects.filter(user=site.user, thing__url__startswith=f"{site.origin}/")
+        open_things = own.filter(state=Claim.State.UNPROVEN).values_list("thing_id", flat=True)
+        for thing_id in list(open_things[:SETTLED_AT_ONCE]):
+            settle_claims(thing_id, Findings({}))
+    return site
+
+
+@transaction.atomic
+def settle_site(origin: str, findings: SiteFindings) -> None:
+    """Write down who is proven to run a site, and have the site's things settled by it.
+
+    What a site proved is looked at again when its proof ends, page by page.
+    """
+    held = hold_months_shared()
+    sites = list(Site.objects.select_for_update().filter(origin=origin).order_by("pk"))
+    sites = [site for site in sites if site.state != Claim.State.REFUSED]
+    was_proven = {site.pk for site in sites if site.state == Claim.State.PROVEN}
+    found = {site.pk for site in sites if site.token in findings.how_by_token}
+    near_proof = (Claim.State.PROVEN, Claim.State.FROZEN)
+    rivals = [site for site in sites if site.pk in found or site.state in near_proof]
+    is_disputed = bool(found) and len(rivals) > 1
+    for site in sorted(sites, key=lambda site: site.pk in found):
+        if is_disputed and site in rivals:
+            _write(site, held.at, Claim.State.FROZEN, how=SITE_DISPUTED)
+        elif site.pk in found and site.state != Claim.State.FROZEN:
+            _write(site, held.at, Claim.State.PROVEN, how=findings.how_by_token[site.token])
+        else:
+            _write_failure(site, held.at, findings.error or (ANOTHERS_LINE if found else NO_LINE))
+    for site in sites:
+        is_proven = site.state == Claim.State.PROVEN
+        if is_proven != (site.pk in was_proven):
+            _recheck_things_of(site, held.at)
+
+
+@transaction.atomic
+def decide_site(site: Site, *, is_owner: bool) -> None:
+    """Let an admin decide who runs a site; refusing one leaves the others to the next check."""
+    held = hold_months_shared()
+    sites = Site.objects.select_for_update().filter(origin=site.origin)
+    refused = sites.exclude(pk=site.pk) if is_owner else sites.filter(pk=site.pk)
+    refused.update(state=Claim.State.REFUSED, how=DECIDED_OTHERWISE, next_check_at=None)
+    if is_owner:
+        _write(site, held.at, Claim.State.PROVEN, how=DECIDED_SO)
+    sites.filter(state=Claim.State.FROZEN).update(
+        state=Claim.State.UNPROVEN, how=NO_LINE, attempts=0, next_check_at=held.at
+    )
+    for one in list(sites):
+        _recheck_things_of(one, held.at)
+
+
+def due_sites(limit: int) -> list[Site]:
+    """Return the sites whose next check is due, each put off, so that no other worker takes it."""
+    now = timezone.now()
+    with transaction.atomic():
+        due = Site.objects.select_for_update(skip_locked=True).filter(next_check_at__lte=now)
+        sites = list(due.order_by("next_check_at")[:limit])
+        Site.objects.filter(pk__in=[site.pk for site in sites]).update(next_check_at=now + LEASE)
+    return sites
+
+
+def _recheck_things_of(site: Site, now: datetime) -> None:
+    """Have every thing of a site settled anew by the next ticks, for the person who claims it.
+
+    A site that was proven claims all its things for that person.
+    """
+    things = Thing.objects.filter(url__startswith=f"{site.origin}/")
+    if site.state == Claim.State.PROVEN:
+        Claim.objects.bulk_create(
+            (Claim(thing_id=pk, user=site.user) for pk in things.values_list("pk", flat=True)),
+            ignore_conflicts=True,
+        )
+    claims = Claim.objects.filter(user=site.user, thing__in=things)
+    claims.filter(state__in=(Claim.State.UNPROVEN, Claim.State.PROVEN)).update(next_check_at=now)
+    hint(CHECK_TASK)
 
 
 def _people_named(evidence: Evidence) -> dict[int, str]:
@@ -192,26 +303,25 @@ def _people_named(evidence: Evidence) -> dict[int, str]:
     }
 
 
-def _write(claim: Claim, now: datetime, state: str, *, how: str) -> None:
+def _write(claim: Claim | Site, now: datetime, state: str, *, how: str) -> None:
     next_check_at = None if state == Claim.State.FROZEN else now + timedelta(days=PROOF_DAYS)
-    Claim.objects.filter(pk=claim.pk).update(
+    type(claim).objects.filter(pk=claim.pk).update(
         state=state, how=how, attempts=0, checked_at=now, next_check_at=next_check_at
     )
     claim.state = state
 
 
-def _write_failure(claim: Claim, now: datetime, findings: Findings, has_others: bool) -> None:
+def _write_failure(claim: Claim | Site, now: datetime, why: str) -> None:
     """Note a check that did not prove a claim; a proven one lapses after some of them."""
     if claim.state == Claim.State.FROZEN:
         return
     attempts = claim.attempts + 1
     if claim.state == Claim.State.PROVEN and attempts >= FAILURES_BEFORE_LAPSE:
         claim.state = Claim.State.UNPROVEN
-    how = findings.error or (ANOTHERS_BUTTON if has_others else NOT_FOUND)
     is_given_up = attempts > len(BACKOFF)
-    Claim.objects.filter(pk=claim.pk).update(
+    type(claim).objects.filter(pk=claim.pk).update(
         state=claim.state,
-        how=how[:200],
+        how=why[:200],
         attempts=F("attempts") + 1,
         checked_at=now,
         next_check_at=None if is_given_up else now + BACKOFF[attempts - 1],

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from buttons import views
+from buttons import site_views, views
 
 app_name = "buttons"
 urlpatterns = [
@@ -18,6 +18,8 @@ urlpatterns = [
     path("buttons/", views.snippet, name="snippet"),
     path("things/", views.things, name="things"),
     path("things/<int:thing_id>/check/", views.check_now, name="check-now"),
+    path("sites/", site_views.start, name="start-site"),
+    path("sites/<int:site_id>/check/", site_views.check_now, name="check-site"),
     path("thing/<int:thing_id>", views.thing_page, name="thing"),
     path("thing/<int:thing_id>/", views.thing_page),
     path("thing/<int:thing_id>/<slug:slug>", views.thing_page),

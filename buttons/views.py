@@ -169,7 +169,12 @@ def things(request: HttpRequest) -> HttpResponse:
     page = Paginator(creators_things(_person(request)), THINGS_A_PAGE).get_page(
         request.GET.get("page")
     )
-    return render(request, "buttons/things.html", {"page": page, "base_url": settings.BASE_URL})
+    context = {
+        "page": page,
+        "sites": _person(request).sites.order_by("origin"),
+        "base_url": settings.BASE_URL,
+    }
+    return render(request, "buttons/things.html", context)
 
 
 @login_required

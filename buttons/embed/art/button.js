@@ -25,7 +25,9 @@ link.onclick = event => {
 event.ctrlKey || event.metaKey || (popup = open(link.href, name, "popup,width=420,height=640")) && event.preventDefault();
 };
 addEventListener("message", ({ origin, source, data }) => {
-if (popup && origin == base && source == popup && data.type == "flattr") {
+if (popup && origin == base && source == popup) {
+// The window asks whether this page opened it: the very same goes back, to where it came from.
+if (!data.type) return source.postMessage(data, base);
 image.src = badge + "&seen=" + data.count;
 image.alt = "Flattr this, " + data.count;
 button.dispatchEvent(new CustomEvent("flattr", { bubbles: true, detail: data }));
