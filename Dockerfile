@@ -19,4 +19,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 \
     CMD ["python", "manage.py", "check_health", "web", "database"]
 CMD ["gunicorn", "flattr_site.wsgi", "--bind=0.0.0.0:8000", "--workers=3", "--threads=4", \
-    "--worker-tmp-dir=/dev/shm", "--access-logfile=-", "--no-control-socket"]
+    "--worker-tmp-dir=/dev/shm", "--limit-request-line=8190", "--access-logfile=-", "--no-control-socket"]

@@ -7,6 +7,7 @@ from django.utils.html import escape
 from django.utils.http import urlencode
 
 from accounts.models import User
+from buttons.embed.script import checksum_of, version_of
 
 NAME_PLACEHOLDER = "your-name"
 ID_PLACEHOLDER = "abc123"
@@ -34,19 +35,31 @@ def snippets_of(user: User | None, url: str) -> list[Snippet]:
     flattr_id = user.flattr_id if user else ID_PLACEHOLDER
     page = escape(url or URL_PLACEHOLDER)
     submit, badge = f"{base}/submit/auto?{query}", f"{base}/badge.svg?{query}"
+    link = (
+        f'<a href="{escape(submit)}"><img src="{escape(badge)}" alt="Flattr this"'
+        ' width="110" height="20"></a>'
+    )
     return [
         Snippet(
             "html",
             "A link with a badge",
             "Plain HTML without a script: works on any page, in a feed, and in mail.",
-            f'<a href="{escape(submit)}"><img src="{escape(badge)}" alt="Flattr this"'
-            ' width="110" height="20"></a>',
+            link,
         ),
         Snippet(
             "element",
             "A button that counts up",
-            "One small script, without cookies. The count rises as soon as somebody pressed.",
+            "One small script, without cookies. The count rises as soon as somebody pressed. What "
+            "is inside keeps the place free, and is there for visitors without scripts.",
             f'<script src="{base}/button.js" async></script>\n'
+            f'<flattr-button user="{name}" url="{page}">{link}</flattr-button>',
+        ),
+        Snippet(
+            "pinned",
+            "The same, and never another script",
+            "Your visitors' browsers take exactly this version, which stays at its address.",
+            f'<script src="{base}/button-{version_of(base)}.js" async crossorigin="anonymous"\n'
+            f'  integrity="{checksum_of(base)}"></script>\n'
             f'<flattr-button user="{name}" url="{page}"></flattr-button>',
         ),
         Snippet(

@@ -79,7 +79,7 @@ class Submission:
 def read_submission(parameters: Mapping[str, Any]) -> Submission:
     """Read the parameters of a button; raise UrlRefused or OwnerUnknown."""
     url = canonical_url(str(parameters.get("url", "")))
-    language = str(parameters.get("language", "")).strip()
+    language = str(parameters.get("language") or parameters.get("lang") or "").strip()
     category = str(parameters.get("category", "")).strip().lower()
     return Submission(
         url=url,
@@ -124,7 +124,7 @@ def _claimant(parameters: Mapping[str, Any]) -> User | None:
     named = next(
         (str(parameters[name]) for name in USERNAME_PARAMETERS if parameters.get(name)), ""
     ).strip()
-    flattr_id = str(parameters.get("fid") or "").strip()
+    flattr_id = str(parameters.get("fid") or "").strip().lower()
     if not named and not flattr_id:
         return None
     if "\x00" in named + flattr_id:

@@ -1,8 +1,11 @@
 """Addresses of things and flattrs. The auto-submit address is the one pages carry since 2010."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from buttons import site_views, views
+
+TO_USER = RedirectView.as_view(pattern_name="buttons:user", permanent=True)
 
 app_name = "buttons"
 urlpatterns = [
@@ -22,7 +25,16 @@ urlpatterns = [
     path("sites/<int:site_id>/check/", site_views.check_now, name="check-site"),
     path("thing/<int:thing_id>", views.thing_page, name="thing"),
     path("thing/<int:thing_id>/", views.thing_page),
-    path("thing/<int:thing_id>/<slug:slug>", views.thing_page),
+    path("thing/<int:thing_id>/<str:slug>", views.thing_page),
+    path("thing/<int:thing_id>/<str:slug>/", views.thing_page),
     path("", include("buttons.embed.urls")),
     path("@<slug:username>", views.user_page, name="user"),
+    path("@<slug:username>/", views.user_page),
+    # Where people were found before.
+    path("profile/<slug:username>", TO_USER),
+    path("profile/<slug:username>/", TO_USER),
+    path("user/<slug:username>", TO_USER),
+    path("user/<slug:username>/", TO_USER),
+    path("donation/give/to/<slug:username>", TO_USER),
+    path("donation/give/to/<slug:username>/", TO_USER),
 ]

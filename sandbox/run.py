@@ -101,6 +101,8 @@ def _commands(folder: Path, environment: Mapping[str, str]) -> dict[str, list[st
             f"--workers={WEB_WORKERS}",
             f"--threads={WEB_THREADS}",
             "--preload",
+            # A picture of many badges names all their pages.
+            "--limit-request-line=8190",
             "--graceful-timeout=5",
             "--access-logfile=-",
             "--no-control-socket",

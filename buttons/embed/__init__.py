@@ -1,4 +1,5 @@
-"""What foreign pages load: badges and one script. Nothing else here knows of this folder.
+"""What foreign pages load: badges, scripts and frames. Only `buttons/snippets.py` knows of it.
 
-To run without it, delete it together with its line in `buttons/urls.py` and the one in MIDDLEWARE.
+To run without it, delete it together with its lines in `buttons/urls.py` and in MIDDLEWARE, and the
+page of snippets, which has nothing to show then.
 """

@@ -1,29 +1,92 @@
-"""The badge: a small drawing with a count, the same for everybody who asks for one page."""
+"""The badge: a small drawing with a count, the same for everybody who asks for one page.
+
+A page with many buttons asks for one drawing of all of them, and shows a part of it in each.
+"""
 
 import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.cache import cache
+from django.db.models import Count
 from django.template import Context, Engine
 
 from buttons.flattrs import SHOWN_STATES
 from buttons.models import Flattr
 
 CACHE_SECONDS = 60
-LAYOUTS = ("flat", "compact", "large")
+BADGES_MAX = 50
 ART = Engine().from_string((Path(__file__).parent / "art" / "badge.svg").read_text())
 
+# Width and height in the drawing's own units; an icon is drawn in the size that is asked for.
+SIZES = {"flat": (110, 20), "compact": (110, 20), "large": (55, 62), "icon": (24, 24)}
+ICON_SIZES = ("16", "20", "24")
+THEMES = ("light", "dark")
+RIGHT_TO_LEFT = re.compile(
+    r"(?:ar|arc|ckb|dv|fa|he|iw|nqo|ps|sd|syr|ug|ur|yi)(?:[-_]|$)|[a-z]+[-_](?:arab|hebr)(?:[-_]|$)"
+)
 
-def draw_badge(layout: str, count: int | None) -> str:
-    """Return the SVG of a badge; without a count it only says Flattr.
 
-    Every layout has one size whatever it counts, so no page shifts when a count grows.
+@dataclass(frozen=True)
+class Look:
+    """How a badge looks. Whatever a page asks for, there is a badge: nonsense is the usual one.
+
+    The layout may carry the theme and the size of an icon as further words: `icon dark 24`.
     """
-    layout = layout if layout in LAYOUTS else LAYOUTS[0]
-    counted = "" if count is None else short(count)
-    label = "Flattr this" if count is None else f"Flattr this ({count:,})"
-    context = {"layout": layout, "count": counted, "label": label}
+
+    layout: str = "flat"
+    size: str = "20"
+    theme: str = ""
+    is_right_to_left: bool = False
+
+    @classmethod
+    def of(cls, layout: str = "", size: str = "", theme: str = "", lang: str = "") -> "Look":
+        words = [*layout.split(), size, theme]
+        return cls(
+            layout=next((word for word in words if word in SIZES), "flat"),
+            size=next((word for word in words if word in ICON_SIZES), "20"),
+            theme=next((word for word in words if word in THEMES), ""),
+            is_right_to_left=RIGHT_TO_LEFT.match(lang.strip().lower()) is not None,
+        )
+
+    @property
+    def shown_size(self) -> tuple[str, str]:
+        width, height = SIZES[self.layout]
+        return (self.size, self.size) if self.layout == "icon" else (str(width), str(height))
+
+
+def draw_badge(look: Look, *counts: int | None) -> str:
+    """Return the SVG of a badge for each count; without a count it only says Flattr.
+
+    Every layout has one size whatever it counts, so no page shifts when a count grows. Of several
+    badges each is shown by the fragment that is its place: `#0`, `#1`, …
+    """
+    width, height = SIZES[look.layout]
+    context = {
+        "layout": look.layout,
+        "theme": look.theme,
+        "rtl": look.is_right_to_left,
+        "width": look.shown_size[0],
+        "height": look.shown_size[1],
+        "box": f"{width} {height}",
+        "label": _label(counts),
+        "rows": [
+            {
+                "count": "" if count is None else short(count),
+                "y": place * height,
+                "is_one_of_many": len(counts) > 1,
+            }
+            for place, count in enumerate(counts)
+        ],
+    }
     return "".join(line.strip() for line in ART.render(Context(context)).splitlines())
+
+
+def _label(counts: Sequence[int | None]) -> str:
+    is_counted = len(counts) == 1 and counts[0] is not None
+    return f"Flattr this ({counts[0]:,})" if is_counted else "Flattr this"
 
 
 def short(count: int) -> str:
@@ -36,16 +99,21 @@ def short(count: int) -> str:
     return str(count)
 
 
-def count_at(url: str, seen: int = 0) -> int:
-    """Return how often the thing at a canonical URL was flattred, at most a minute old.
+def counts_at(urls: Sequence[str], seen: int = 0) -> dict[str, int]:
+    """Return how often the things at canonical URLs were flattred, at most a minute old.
 
-    One query on two indexes, or none while Redis remembers. A page that was told of a newer count
-    says how much it has `seen`, and is not shown an older one.
+    One query on two indexes however many there are, or none while Redis remembers. A page that was
+    told of a newer count says how much it has `seen`, and is not shown an older one.
     """
-    key = f"badge:{hashlib.sha256(url.encode()).hexdigest()}"
-    remembered = cache.get(key)
-    if remembered is not None and remembered >= seen:
-        return int(remembered)
-    count = Flattr.objects.filter(thing__url=url, state__in=SHOWN_STATES).count()
-    cache.set(key, count, CACHE_SECONDS)
-    return count
+    keys = {url: f"badge:{hashlib.sha256(url.encode()).hexdigest()}" for url in urls}
+    remembered = cache.get_many(keys.values())
+    counts = {
+        url: int(remembered[key]) for url, key in keys.items() if remembered.get(key, -1) >= seen
+    }
+    if unknown := [url for url in keys if url not in counts]:
+        shown = Flattr.objects.filter(thing__url__in=unknown, state__in=SHOWN_STATES)
+        found = dict(shown.values_list("thing__url").annotate(Count("pk")).order_by())
+        fresh = {url: found.get(url, 0) for url in unknown}
+        cache.set_many({keys[url]: count for url, count in fresh.items()}, CACHE_SECONDS)
+        counts |= fresh
+    return counts

@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-EMBED_PATHS = ("/badge.svg", "/button.js", "/button-")
+EMBED_PATHS = (
+    "/badge.svg",
+    "/button.js",
+    "/button-",
+    "/button/",
+    "/view",
+    "/js/0.",
+    "/flattr-badge-",
+    "/_img/",
+)
 # Files of totals are public too; their page names who is signed in.
 PUBLIC_FILES = ("/transparency/figures.json", "/transparency/months.csv", "/transparency/days.csv")
 

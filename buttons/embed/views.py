@@ -1,4 +1,4 @@
-"""Badges and the button's script: cacheable, the same for everybody, without cookie or session."""
+"""Badges, scripts, frames and images: cacheable, the same for everybody, without any cookie."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,8 +12,11 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from buttons.canonical import UrlRefused, canonical_url
-from buttons.embed.badge import count_at, draw_badge
-from buttons.embed.script import button_script, version_of
+from buttons.embed.badge import BADGES_MAX, Look, counts_at, draw_badge
+from buttons.embed.frames import draw_frame, frame_policy
+from buttons.embed.script import ART, button_script, button_scripts, script
+
+IMAGES = ART / "images"
 
 View = Callable[..., HttpResponse]
 
@@ -21,6 +24,7 @@ BADGE_CACHE = "public, max-age=60, stale-while-revalidate=600"
 SCRIPT_CACHE = "public, max-age=3600, stale-while-revalidate=86400"
 # A drawing needs the style that it carries to be dark where the reader's screen is.
 DRAWING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+IMAGE_CACHE = "public, max-age=604800, stale-while-revalidate=2592000"
 VERSION_CACHE = "public, max-age=31536000, immutable"
 
 
@@ -44,16 +48,18 @@ def loaded_by_other_sites(view: View) -> View:
 @require_safe
 @loaded_by_other_sites
 def badge(request: HttpRequest) -> HttpResponse:
-    """Draw the badge of one page; an address that cannot be a thing gets one without a count."""
-    seen = request.GET.get("seen", "")
-    count, status = None, 200
-    try:
-        url = canonical_url(request.GET.get("url", ""))
-        count = count_at(url, int(seen) if seen.isdecimal() and len(seen) < 10 else 0)
-    except UrlRefused:
-        status = 400
-    drawing = draw_badge(request.GET.get("layout", ""), count)
-    response = HttpResponse(drawing, content_type="image/svg+xml; charset=utf-8", status=status)
+    """Draw the badge of each page that is named, all in one picture.
+
+    An address that cannot be a thing gets a badge without a count, and alone the status 400.
+    """
+    urls = [_canonical(url) for url in request.GET.getlist("url")[:BADGES_MAX] or [""]]
+    named = [url for url in urls if url]
+    counts = counts_at(named, _seen(request))
+    words = {name: request.GET.get(name, "") for name in ("layout", "size", "theme", "lang")}
+    drawing = draw_badge(Look.of(**words), *[counts.get(url) for url in urls])
+    response = HttpResponse(
+        drawing, content_type="image/svg+xml; charset=utf-8", status=200 if named else 400
+    )
     response["Cache-Control"] = BADGE_CACHE
     response["Content-Security-Policy"] = DRAWING_POLICY
     return response
@@ -63,9 +69,57 @@ def badge(request: HttpRequest) -> HttpResponse:
 @loaded_by_other_sites
 def button_js(request: HttpRequest, version: str = "") -> HttpResponse:
     """Serve the script; the address that names its version may be kept for ever."""
-    if version and version != version_of(settings.BASE_URL):
-        return redirect("buttons:button-js")
-    script = button_script(settings.BASE_URL)
-    response = HttpResponse(script, content_type="text/javascript; charset=utf-8")
+    code = button_script(settings.BASE_URL)
+    if version:
+        if version not in button_scripts(settings.BASE_URL):
+            return redirect("buttons:button-js")
+        code = button_scripts(settings.BASE_URL)[version]
+    response = HttpResponse(code, content_type="text/javascript; charset=utf-8")
     response["Cache-Control"] = VERSION_CACHE if version else SCRIPT_CACHE
     return response
+
+
+@require_safe
+@loaded_by_other_sites
+def load_js(request: HttpRequest) -> HttpResponse:
+    """Serve the loader of pages made for Flattr; it reads the parameters of its own address."""
+    code = script("load.js", settings.BASE_URL)
+    response = HttpResponse(code, content_type="text/javascript; charset=utf-8")
+    response["Cache-Control"] = SCRIPT_CACHE
+    return response
+
+
+@require_safe
+@loaded_by_other_sites
+def frame(request: HttpRequest, *, is_popout: bool) -> HttpResponse:
+    """Show a button inside a foreign page, which may be one that isolates itself (COEP)."""
+    page = draw_frame(request.GET.dict(), _seen(request), is_popout=is_popout)
+    response = HttpResponse(page)
+    response.xframe_options_exempt = True
+    response["Cache-Control"] = BADGE_CACHE
+    response["Content-Security-Policy"] = frame_policy()
+    response["Cross-Origin-Embedder-Policy"] = "require-corp"
+    # A window that a press opens is this site's own, and tells the frame about its count.
+    response["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return response
+
+
+@require_safe
+@loaded_by_other_sites
+def image(request: HttpRequest, name: str) -> HttpResponse:
+    """Serve a badge without a count, as READMEs carry it: ours, in the size of the original."""
+    response = HttpResponse((IMAGES / f"{name}.png").read_bytes(), content_type="image/png")
+    response["Cache-Control"] = IMAGE_CACHE
+    return response
+
+
+def _seen(request: HttpRequest) -> int:
+    seen = request.GET.get("seen", "")
+    return int(seen) if seen.isdecimal() and len(seen) < 10 else 0
+
+
+def _canonical(url: str) -> str:
+    try:
+        return canonical_url(url)
+    except UrlRefused:
+        return ""

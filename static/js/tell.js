@@ -7,8 +7,11 @@
   const { origin, url, count, leaveMs } = told.dataset;
 
   if (opener) {
-    // Only to the very site of the thing: another one has no business knowing.
-    opener.postMessage({ type: "flattr", url, count: Number(count) }, origin);
+    // Only to the very site of the thing, or to a frame of ours in it: another one has no business
+    // knowing. A message for a site that is not there goes nowhere.
+    for (const site of new Set([origin, location.origin])) {
+      opener.postMessage({ type: "flattr", url, count: Number(count) }, site);
+    }
     back.addEventListener("click", (event) => {
       event.preventDefault();
       close();

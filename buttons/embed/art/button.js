@@ -1,51 +1,58 @@
 // The button of a foreign page: shows a badge, opens the click window, and counts up when that
-// window says so. No cookie, no frame, no style, nothing kept on the page. BASE is filled in, and
-// lines are joined as they are, so each one ends where a statement may.
-(() => {
-const base = "BASE", doc = document, name = "flattr-button";
+// window says so. No cookie, no frame, no style, nothing kept on the page. BASE is filled in.
+// Served shorter: address due parsed popup pressed draw pictures button link image told layout look event part place one said done seen
 // Loading the script twice is harmless.
-customElements.get(name) || customElements.define(name, class extends HTMLElement {
-connectedCallback() {
-const button = this;
-if (button.link) return;
-const told = new URLSearchParams(button.told || [...button.attributes].map(said => [said.name, said.value]));
-const url = new URL(told.get("url") || doc.querySelector("link[rel=canonical]")?.href || location.href.split("#")[0], doc.baseURI);
-told.set("url", url);
-const link = button.link = doc.createElement("a"), image = new Image;
-const badge = base + "/badge.svg?" + new URLSearchParams({ url, layout: told.get("layout") || told.get("button") });
-link.href = base + "/submit/auto?" + told;
+customElements.get("flattr-button") || (() => {
+const address = "BASE", due = new Set, parsed = new Promise(done => document.readyState == "loading" ? addEventListener("DOMContentLoaded", done) : done());
+let popup, pressed;
+const draw = () => {
+const pictures = {};
+due.forEach(button => {
+if (!button.link) {
+const link = button.link = document.createElement("a");
+link.append(button.image = new Image);
 link.target = "_blank";
-image.src = badge;
-image.alt = "Flattr this";
-link.append(image);
-button.replaceChildren(link);
-let popup;
 link.onclick = event => {
+// A page may have changed its address without a reload.
+due.add(pressed = button);
+draw();
 // A blocked window leaves the link to do its work, and so does a press for a new tab.
-event.ctrlKey || event.metaKey || (popup = open(link.href, name, "popup,width=420,height=640")) && event.preventDefault();
+event.ctrlKey || event.metaKey || (popup = open(link.href, "flattr", "popup,width=420,height=640")) && event.preventDefault();
 };
+button.replaceChildren(link);
+}
+const link = button.link, image = button.image, told = new URLSearchParams([...button.attributes].map(said => [said.name, said.value])), layout = told.get("layout") || "", seen = button.seen || "";
+link.href = told.get("url") || document.querySelector("link[rel=canonical]")?.href || document.URL.split("#")[0];
+told.set("url", link.href);
+link.href = address + "/submit/auto?" + told;
+image.alt = "Flattr this " + seen;
+[image.width, image.height] = /large/.test(layout) ? [55, 62] : /icon/.test(layout) ? [20, 20] : [110, 20];
+(pictures[address + "/badge.svg?layout=" + layout + "&seen=" + seen + "&lang=" + button.closest("[lang]")?.lang] ||= []).push([image, "&url=" + encodeURIComponent(told.get("url"))]);
+});
+due.clear();
+// Buttons that look alike share one picture, and each shows its own part of it.
+for (const look in pictures) for (let part; (part = pictures[look].splice(0, 20))[0];) part.forEach(([image], place) => image.src = look + part.map(one => one[1]).join("") + "#" + place);
+};
+customElements.define("flattr-button", class extends HTMLElement {
+static observedAttributes = ["user", "url", "title", "layout", "lang"];
+connectedCallback() {
+due.add(this);
+parsed.then(draw);
+}
+attributeChangedCallback() {
+this.connectedCallback();
+}
+});
 addEventListener("message", ({ origin, source, data }) => {
-if (popup && origin == base && source == popup) {
+if (origin == address && source == popup) {
 // The window asks whether this page opened it: the very same goes back, to where it came from.
-if (!data.type) return source.postMessage(data, base);
-image.src = badge + "&seen=" + data.count;
-image.alt = "Flattr this, " + data.count;
-button.dispatchEvent(new CustomEvent("flattr", { bubbles: true, detail: data }));
+if (!data.type) return source.postMessage(data, address);
+due.add(pressed);
+pressed.seen = data.count;
+draw();
+pressed.dispatchEvent(new CustomEvent("flattr", { bubbles: true, detail: data }));
 }
 });
-}
-});
-// The markup of 2010: `a.FlattrButton`, described by rev, rel or data-flattr-….
-const takeOver = () => doc.querySelectorAll("a.FlattrButton").forEach(old => {
-const button = doc.createElement(name);
-const told = button.told = { url: old.href, title: old.title, description: old.textContent };
-const text = old.rev || old.rel;
-if (/^flattr;/i.test(text)) text.slice(7).split(";").forEach(part => {
-const [name, ...rest] = part.split(":");
-told[name.trim()] = rest.join(":");
-});
-else for (const key in old.dataset) told[key.replace(/^flattr/, "").toLowerCase()] = old.dataset[key];
-old.replaceWith(button);
-});
-doc.readyState == "loading" ? addEventListener("DOMContentLoaded", takeOver) : takeOver();
+// The markup of 2010 is read by the script of 2010.
+parsed.then(() => document.querySelector("a.FlattrButton") && import(address + "/js/0.6/load.js"));
 })();
