@@ -5,7 +5,7 @@ BIN := .venv/bin
 FOR_TYPES := DEBUG=true SECRET_KEY=none DATABASE_URL=postgres://none@localhost/none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run close check format test clean lock
+.PHONY: help setup run close check format test bench clean lock
 
 help: ## List every target.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -38,6 +38,9 @@ test: setup check ## Set up, check everything, and run all tests, those in a bro
 	$(BIN)/python -m sandbox manage makemigrations --check --dry-run
 	$(BIN)/pytest -q -n 2 -m 'not e2e'
 	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e
+
+bench: setup ## Run all benchmarks, and write down what they found.
+	@$(BIN)/python -m benchmarks.all
 
 clean: ## Delete the sandbox's data: databases, mail, logs and secrets.
 	rm -rf .data

@@ -40,6 +40,14 @@ FLOOR = "INSERT INTO floor_share SELECT * FROM floor_source ORDER BY flattr_id"
 CLOSED = (
     "SELECT extract(epoch FROM closed_at - opened_at) FROM buttons_month WHERE state = 'closed'"
 )
+# What each floor took and wrote, kept beside the copies for `benchmarks.recompute`.
+FLOOR_RUNS = """
+CREATE TABLE floor_run (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    seconds numeric NOT NULL,
+    written bigint NOT NULL
+)
+"""
 FACTS = """
 SELECT (SELECT count(*) FROM payouts_share),
     (SELECT sum(amount_micros) FROM payouts_share),
@@ -70,7 +78,14 @@ def measure_floor(world: World, database: str) -> float:
         begun = time.perf_counter()
         cursor.execute(FLOOR)
         seconds = time.perf_counter() - begun
+        written = cursor.rowcount
     connection.close()
+    kept = world.connect(SUPERUSER, "postgres")
+    with kept.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO floor_run (seconds, written) VALUES (%s, %s)", [seconds, written]
+        )
+    kept.close()
     world.execute(database, "DROP TABLE floor_share")
     return seconds
 
@@ -105,6 +120,7 @@ def main() -> None:
     with running_world(folder) as world:
         say(f"making a month of {options.flattrs:,} flattrs")
         world.prepare(options.flattrs, creators)
+        world.execute("postgres", FLOOR_RUNS)
         floors, closes = [], []
         for run in range(1, options.runs + 1):
             world.copy("run")
@@ -128,6 +144,8 @@ def main() -> None:
         "pot_micros": last.pot_micros,
         "ledger_ok": all(closed.is_ledger_ok for closed in closes),
     }
+    kept = {"result": result, "closes_s": [closed.seconds for closed in closes]}
+    (folder / "close.json").write_text(json.dumps(kept))
     sys.stdout.write(json.dumps(result) + "\n")
 
 

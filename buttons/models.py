@@ -170,8 +170,10 @@ class Flattr(models.Model):
 
     class Meta:
         constraints = [
+            # The close reads a chunk of patrons from this index alone.
             models.UniqueConstraint(
-                fields=["patron", "month", "thing"],
+                fields=["month", "patron", "thing"],
+                include=["id", "created_at", "state"],
                 condition=~Q(state="undone"),
                 name="flattr_once_per_month",
             ),

@@ -85,12 +85,15 @@ WITH wanted AS MATERIALIZED (
 SELECT
     (SELECT count(*) FROM wanted),
     (SELECT count(*) FROM written),
-    (SELECT count(*) FROM wanted AS w JOIN funds_transfer AS t USING (id)
-     WHERE (t.fact, t.code, t.phase, t.debit_account_id, t.credit_account_id, t.amount_micros,
-            t.month)
-         IS NOT DISTINCT FROM
-         (w.fact, w.code, 'posted', w.debit_account_id, w.credit_account_id, w.amount_micros,
-          w.month))
+    -- Only where something was there before is anything compared.
+    CASE WHEN (SELECT count(*) FROM wanted) > (SELECT count(*) FROM written) THEN
+        (SELECT count(*) FROM wanted AS w JOIN funds_transfer AS t USING (id)
+         WHERE (t.fact, t.code, t.phase, t.debit_account_id, t.credit_account_id,
+                t.amount_micros, t.month)
+             IS NOT DISTINCT FROM
+             (w.fact, w.code, 'posted', w.debit_account_id, w.credit_account_id,
+              w.amount_micros, w.month))
+    ELSE 0 END
 """
 
 

@@ -35,6 +35,8 @@ class LedgerAccount(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
         null=True,
+        # The constraint below leads with the user.
+        db_index=False,
         related_name="ledger_accounts",
     )
     month = models.DateField(null=True)

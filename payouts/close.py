@@ -52,6 +52,9 @@ State = Chunk.State
 
 # Fewer patrons in a chunk cost more statements, more make a killed worker lose more.
 CHUNK_SIZE = 10_000
+# A small month is cut smaller, so that several workers share it.
+CHUNK_SIZE_MIN = 1_000
+CHUNKS_MIN = 4
 SHARES_PER_SLICE = 250_000
 SLICES_MAX = 4
 
@@ -185,15 +188,17 @@ def open_month(month: date, *, is_early: bool = False) -> None:
     Only the first of these holds the months' lock, and for one row, so that clicks hardly wait.
     The second takes as long as there are patrons, and is found undone by whoever comes next.
     """
-    with transaction.atomic():
-        held = hold_months_exclusively()
-        reached("open: locked")
-        if not Month.objects.filter(pk=month).exists():
-            if not _is_closable(month, held.month, is_early):
-                raise MonthNotOver(f"{month:%Y-%m} is not over yet.")
-            Month.objects.create(month=month, opened_at=held.at)
-        reached("open: month written")
-    reached("open: committed")
+    # Who comes by to help needs no lock to see that it was opened: it is never opened again.
+    if not Month.objects.filter(pk=month).exists():
+        with transaction.atomic():
+            held = hold_months_exclusively()
+            reached("open: locked")
+            if not Month.objects.filter(pk=month).exists():
+                if not _is_closable(month, held.month, is_early):
+                    raise MonthNotOver(f"{month:%Y-%m} is not over yet.")
+                Month.objects.create(month=month, opened_at=held.at)
+            reached("open: month written")
+        reached("open: committed")
     _take_snapshot(month)
 
 
@@ -256,18 +261,20 @@ def _take_snapshot(month: date) -> None:
         "budget_min_micros": settings.BUDGET_MIN_MICROS,
         "give_to_receive": settings.GIVE_TO_RECEIVE,
         "chunk_size": CHUNK_SIZE,
+        "chunk_size_min": CHUNK_SIZE_MIN,
+        "chunks_min": CHUNKS_MIN,
     }
     with transaction.atomic():
         _hold_month(month)
         if Chunk.objects.filter(month=month).exists():
             return
         ledger.ensure_accounts(SQL["funds_accounts"], params)
-        ledger.ensure_accounts(SQL["pot_accounts"], params)
         reached("snapshot: accounts opened")
         _run("lock_short_of_means", params)
         ledger.post_rows(SQL["reuse"], params)
         reached("snapshot: revenue reused")
         _run("snapshot_patrons", params)
+        ledger.ensure_accounts(SQL["pot_accounts"], params)
         _run("snapshot_things", params)
         _run("analyze_snapshot", params)
         reached("snapshot: written")
@@ -324,12 +331,10 @@ def _divide(chunk: Chunk) -> None:
     _run("lock_waiting", params)
     reached("divide: locked")
     _run("end_waiting", params)
-    _run("shares", params)
+    _run("shares", params | {"chunk_id": chunk.pk})
     reached("divide: shares written")
     _run("count_waiting", params)
     reached("divide: flattrs written")
-    _run("patron_statements", params)
-    reached("divide: statements written")
     ledger.post_rows(SQL["month_budget"], params)
     reached("divide: transfers written")
 
@@ -382,15 +387,20 @@ DO: dict[str, Callable[[Chunk], None]] = {
 def _advance(month: date) -> bool:
     """Begin the next step where the last one is done; return whether anything was begun."""
     chunks = Chunk.objects.filter(month=month).exclude(step=Step.RELEASE)
+    due = chunks.filter(state=State.DUE)
+    # Nothing but the end waits for the index, which may take longer than all that follows.
+    holding_up = due.exclude(step=Step.INDEX)
     # Most who come by find others at work, and need no lock to see it.
-    if chunks.filter(state=State.DUE).exists():
+    if holding_up.exists():
         return False
     with transaction.atomic():
         row = _hold_month(month)
-        if row.state == Month.State.CLOSED or chunks.filter(state=State.DUE).exists():
+        if row.state == Month.State.CLOSED or holding_up.exists():
             return False
         steps = set(chunks.values_list("step", flat=True).distinct())
         if Step.PAY in steps:
+            if due.exists():
+                return False
             _finish(row)
         elif Step.SUM_UP in steps:
             _plan_pay(month)

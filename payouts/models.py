@@ -104,6 +104,31 @@ class Chunk(models.Model):
         return f"{self.step} {self.first_id}..{self.last_id} of {self.month_id}"
 
 
+class ChunkCreator(models.Model):
+    """What one chunk of patrons gave one creator: summing up adds these, and reads no share."""
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, db_index=False, db_constraint=False)
+    chunk = models.ForeignKey(
+        Chunk, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
+    )
+    currency = models.CharField(max_length=3)
+    gross_micros = models.BigIntegerField()
+    flattrs = models.PositiveIntegerField()
+    # A patron is in one chunk, so the chunks' numbers of patrons add up.
+    patrons = models.PositiveIntegerField()
+    pk = models.CompositePrimaryKey("month_id", "chunk_id", "creator_id", "currency")
+
+    def __str__(self) -> str:
+        return f"creator {self.creator_id} in chunk {self.chunk_id}"
+
+
 class Share(models.Model):
     """What one counted flattr gave: partitioned by month, so created by hand-written SQL."""
 
@@ -126,7 +151,7 @@ class Share(models.Model):
     )
     currency = models.CharField(max_length=3)
     amount_micros = models.BigIntegerField()
-    pk = models.CompositePrimaryKey("month", "patron_id", "flattr_id")
+    pk = models.CompositePrimaryKey("patron_id", "flattr_id", "month")
 
     class Meta:
         managed = False
@@ -139,8 +164,13 @@ class Share(models.Model):
 class PatronStatement(models.Model):
     """What one patron's month gave, in one row."""
 
+    # The constraint below leads with the month.
     month = models.ForeignKey(
-        Month, on_delete=models.PROTECT, db_constraint=False, related_name="patron_statements"
+        Month,
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="patron_statements",
     )
     patron = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -179,8 +209,13 @@ class PatronStatement(models.Model):
 class CreatorStatement(models.Model):
     """What one creator's month earned in one currency: gross, fee and net."""
 
+    # The constraint below leads with the month.
     month = models.ForeignKey(
-        Month, on_delete=models.PROTECT, db_constraint=False, related_name="creator_statements"
+        Month,
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="creator_statements",
     )
     creator = models.ForeignKey(
         settings.AUTH_USER_MODEL,

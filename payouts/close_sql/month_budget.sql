@@ -1,6 +1,6 @@
 -- Patrons fill the pot: one transfer each, of exactly the sum of their shares.
-SELECT format('month_budget:%%s:%%s:%%s', to_char(s.month_id, 'YYYY-MM'), s.patron_id,
-        s.currency),
+SELECT (SELECT to_char(%(month)s::date, '"month_budget:"YYYY-MM":"')) || s.patron_id || ':'
+        || s.currency,
     'month_budget', p.funds_account_id, pot.id, s.given_micros, s.month_id
 FROM payouts_patronstatement AS s
 JOIN payouts_monthpatron AS p USING (month_id, patron_id)

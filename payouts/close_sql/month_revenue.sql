@@ -1,6 +1,7 @@
 -- The pot is emptied to creators, and each pays the fee: one statement, so that the trigger
 -- updates each account once.
-SELECT format('%%s:%%s:%%s:%%s', leg.code, to_char(s.month_id, 'YYYY-MM'), s.creator_id, s.currency),
+SELECT leg.code || (SELECT to_char(%(month)s::date, '":"YYYY-MM":"')) || s.creator_id || ':'
+        || s.currency,
     leg.code, leg.debit_account_id, leg.credit_account_id, leg.amount_micros, s.month_id
 FROM payouts_creatorstatement AS s
 JOIN funds_ledgeraccount AS revenue

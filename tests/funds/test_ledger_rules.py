@@ -452,7 +452,7 @@ TAMPERING = {
     """,
     "resolutions": "UPDATE funds_transfer SET amount_micros = 6 WHERE phase = 'pending'",
     "resolved_once": """
-        ALTER TABLE funds_transfer DROP CONSTRAINT funds_transfer_pending_id_key;
+        DROP INDEX funds_transfer_pending_id_key;
         INSERT INTO funds_transfer (id, fact, code, phase, debit_account_id, credit_account_id,
             amount_micros, pending_id)
         SELECT funds_transfer_id('again'), 'again', code, phase, debit_account_id,
