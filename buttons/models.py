@@ -139,6 +139,25 @@ class Site(models.Model):
         return self.origin
 
 
+class TrustedSite(models.Model):
+    """A patron lets one click record a flattr on a site, for as long as its proof is the same one.
+
+    It names the proof, and not the address: a site that changes hands is not trusted any more.
+    """
+
+    patron = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="trusted_sites"
+    )
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="trusted_by")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["patron", "site"], name="trusted_site_once")]
+
+    def __str__(self) -> str:
+        return f"{self.patron} trusts {self.site}"
+
+
 class Flattr(models.Model):
     """One patron's click on one thing in one month. It moves no money.
 

@@ -43,7 +43,9 @@ def issue_nonce(request: HttpRequest, url: str) -> str:
     return signing.dumps(about, salt=SALT)
 
 
-def spend_nonce(request: HttpRequest, url: str, nonce: str) -> None:
+def spend_nonce(
+    request: HttpRequest, url: str, nonce: str, *, armed_after_ms: int = ARMED_AFTER_MS
+) -> None:
     """Accept a nonce once, no sooner than the button was armed; or raise a NonceRefused."""
     try:
         about, issued_ms, _ = signing.loads(nonce, salt=SALT)
@@ -52,7 +54,7 @@ def spend_nonce(request: HttpRequest, url: str, nonce: str) -> None:
     if about != _about(request, url):
         raise NonceRefused
     age_ms = _now_ms() - issued_ms
-    if age_ms < ARMED_AFTER_MS:
+    if age_ms < armed_after_ms:
         raise PressedTooSoon
     if age_ms > GOOD_FOR_MS:
         raise NonceStale

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from buttons import site_views, views
+from buttons import site_views, trust_views, views
 
 TO_USER = RedirectView.as_view(pattern_name="buttons:user", permanent=True)
 
@@ -12,6 +12,9 @@ urlpatterns = [
     path("submit/auto", views.submit_auto, name="submit-auto"),
     path("submit/auto/", views.submit_auto),
     path("submit/press/", views.press_button, name="press"),
+    path("submit/click/", trust_views.click, name="click"),
+    path("flattr/<int:flattr_id>/trust/", trust_views.trust, name="trust"),
+    path("trusted/<int:trusted_id>/stop/", trust_views.stop, name="stop-trusting"),
     path("flattr/<int:flattr_id>/", views.flattred, name="flattred"),
     path("flattr/<int:flattr_id>/undo/", views.undo, name="undo"),
     path("flattr/<int:flattr_id>/drop/", views.drop, name="drop"),

@@ -37,7 +37,8 @@ from buttons.responses import opened_by_other_sites
 from buttons.sessions import remember_press, remembered_presses
 from buttons.snippets import query_of, snippets_of
 from buttons.submissions import ContentNotSupported, OwnerUnknown, read_submission
-from buttons.window import Look
+from buttons.trust import site_to_trust, trusted_site_of
+from buttons.window import CLICK, TRUST, Look
 
 THINGS_A_PAGE = 50
 
@@ -88,7 +89,12 @@ def flattred(request: HttpRequest, flattr_id: int) -> HttpResponse:
         "can_undo": flattr.state == Flattr.State.MADE and flattr.month == current_month(),
         "flattrs": count_flattrs(flattr.thing),
         "origin": origin_of(flattr.thing.url),
+        "trusted": trusted_site_of(flattr.patron, flattr.thing.url),
     }
+    if context["can_undo"] and not context["trusted"]:
+        context["site"] = site_to_trust(flattr.patron, flattr.thing)
+        context["nonce"] = issue_nonce(request, f"{TRUST} {flattr.thing.url}")
+        context["arm_ms"] = ARMED_AFTER_MS
     return render(request, "buttons/flattred.html", context)
 
 
@@ -158,7 +164,11 @@ def give_up_press(request: HttpRequest, press_id: str) -> HttpResponse:
 def flattrs(request: HttpRequest) -> HttpResponse:
     """Show a patron's open month: what takes part, what waits and why, what is not complete."""
     patron = _person(request)
-    context = {"month": patrons_month(patron), "missing": missing_of(patron)}
+    context = {
+        "month": patrons_month(patron),
+        "missing": missing_of(patron),
+        "trusted_sites": patron.trusted_sites.select_related("site").order_by("site__origin"),
+    }
     return render(request, "buttons/flattrs.html", context)
 
 
@@ -240,6 +250,9 @@ def _window(request: HttpRequest, look: Look, note: str = "", status: int = 200)
         "nonce": issue_nonce(request, look.url),
         "parameters": look.submission.as_parameters(),
     }
+    # `press` is what a click that could not be recorded adds, so that it is asked for.
+    if not note and "press" not in request.GET and look.may_click:
+        context["click_nonce"] = issue_nonce(request, f"{CLICK} {look.origin} {look.url}")
     return render(request, "buttons/window.html", context, status=status)
 
 

@@ -11,6 +11,11 @@ from buttons.models import Claim, Flattr, Thing
 from buttons.months import read_clock
 from buttons.presses import Missing, missing_of
 from buttons.submissions import Submission, find_thing
+from buttons.trust import may_click
+
+# What a nonce is for, besides the press: a form of one kind is no form of another.
+CLICK = "click"
+TRUST = "trust"
 
 UNPROVEN = "unproven"
 DISPUTED = "disputed"
@@ -94,6 +99,11 @@ class Look:
     @cached_property
     def missing(self) -> Missing:
         return missing_of(self.patron)
+
+    @cached_property
+    def may_click(self) -> bool:
+        """Say whether a click on the page that opened the window does, without a press here."""
+        return self.patron is not None and may_click(self.patron, self.submission)
 
     @cached_property
     def _claims(self) -> list[Claim]:
