@@ -124,6 +124,26 @@ CHECKS = (
         """,
     ),
     Check(
+        "published_figures",
+        "What everybody was told of a month is the sum of its statements.",
+        """
+        SELECT format('figures of %s in %s', f.month_id, f.currency)
+        FROM payouts_monthfigures AS f
+        LEFT JOIN (
+            SELECT month_id, currency, count(*) AS patrons, sum(flattrs) AS flattrs,
+                sum(given_micros) AS given_micros
+            FROM payouts_patronstatement WHERE flattrs > 0 GROUP BY month_id, currency
+        ) AS p USING (month_id, currency)
+        LEFT JOIN (
+            SELECT month_id, currency, count(*) AS creators, sum(fee_micros) AS fee_micros
+            FROM payouts_creatorstatement GROUP BY month_id, currency
+        ) AS c USING (month_id, currency)
+        WHERE (f.patrons, f.flattrs, f.distributed_micros, f.creators, f.fees_micros)
+            IS DISTINCT FROM (coalesce(p.patrons, 0), coalesce(p.flattrs, 0),
+                coalesce(p.given_micros, 0), coalesce(c.creators, 0), coalesce(c.fee_micros, 0))
+        """,
+    ),
+    Check(
         "withdrawals",
         "Each withdrawal reserved its amount, and each such transfer belongs to a withdrawal.",
         """

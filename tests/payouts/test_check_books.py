@@ -10,6 +10,7 @@ from funds.roles import as_owner
 from payouts.check_books import CHECKS, record_check, run_checks
 from payouts.close import close_month
 from payouts.models import BooksCheck
+from payouts.transparency import publish_months
 from tests.payouts.cast import AUGUST, flattr, gives, thing_of
 
 TAMPERING = {
@@ -27,6 +28,9 @@ TAMPERING = {
         FROM payouts_share
     """,
     "flattrs_behind_shares": "UPDATE buttons_flattr SET state = 'undone'",
+    "published_figures": """
+        UPDATE payouts_monthfigures SET fees_micros = fees_micros + 1, paid_micros = paid_micros - 1
+    """,
     "withdrawals": """
         INSERT INTO payouts_withdrawal (id, user_id, currency, amount_micros, state, failure,
             created_at)
@@ -55,6 +59,7 @@ GUARDED = ["funds_transfer", "payouts_share"]
 def closed_august(transactional_db, alice, bob):
     flattr(gives(alice, "2.00"), thing_of(gives(bob, "2.00")))
     close_month(AUGUST)
+    publish_months()
 
 
 @pytest.mark.parametrize("name", TAMPERING)
