@@ -34,8 +34,9 @@ BACKOFF = (
     timedelta(days=14),
     timedelta(days=30),
 )
-# A proof survives a page that is away for some days, but not more failed checks than this.
+# A proof survives a page that is away for three days: as many failed checks, a day between two.
 FAILURES_BEFORE_LAPSE = 4
+PROVEN_BACKOFF = timedelta(days=1)
 LEASE = timedelta(minutes=10)
 CHECK_TASK = "buttons.tasks.check_claims"
 
@@ -316,15 +317,18 @@ def _write_failure(claim: Claim | Site, now: datetime, why: str) -> None:
     if claim.state == Claim.State.FROZEN:
         return
     attempts = claim.attempts + 1
-    if claim.state == Claim.State.PROVEN and attempts >= FAILURES_BEFORE_LAPSE:
-        claim.state = Claim.State.UNPROVEN
     is_given_up = attempts > len(BACKOFF)
+    next_check_at = None if is_given_up else now + BACKOFF[attempts - 1]
+    if claim.state == Claim.State.PROVEN:
+        next_check_at = now + PROVEN_BACKOFF
+        if attempts >= FAILURES_BEFORE_LAPSE:
+            claim.state = Claim.State.UNPROVEN
     type(claim).objects.filter(pk=claim.pk).update(
         state=claim.state,
         how=why[:200],
         attempts=F("attempts") + 1,
         checked_at=now,
-        next_check_at=None if is_given_up else now + BACKOFF[attempts - 1],
+        next_check_at=next_check_at,
     )
 
 

@@ -278,6 +278,18 @@ def test_a_proof_lapses_only_after_several_failed_checks(bob, pages):
 
 
 @pytest.mark.django_db
+def test_a_page_may_be_away_for_three_days_before_its_proof_lapses(bob, pages):
+    pages[PAGE] = button_of("bob")
+    claim = check_claim(claim_of(bob))
+    pages[PAGE] = FetchFailed("Status 500.")
+    away = timedelta()
+    while (claim := check_claim(claim)).state == "proven":
+        assert claim.next_check_at and claim.checked_at
+        away += claim.next_check_at - claim.checked_at
+    assert away == timedelta(days=3)
+
+
+@pytest.mark.django_db
 def test_one_good_check_forgets_the_failed_ones(bob, pages):
     pages[PAGE] = FetchFailed("Status 500.")
     claim = check_claim(claim_of(bob))
