@@ -80,9 +80,9 @@ def start_top_up(user: User, amount_micros: int, return_to: str = "") -> TopUp:
     for earlier in TopUp.objects.filter(user=user, state=State.STARTED):
         try:
             close_checkout(earlier)
-        except TopUpMismatch:
+        except (TopUpMismatch, StripeRefused):
             # It waits for an admin, and takes its room meanwhile; this one is another payment.
-            logger.exception("%s does not match what Stripe says", earlier)
+            logger.exception("%s could not be closed", earlier)
     with transaction.atomic(durable=True):
         # One start of a user at a time, so that two cannot share the room that is left.
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
@@ -226,7 +226,7 @@ def close_checkout(top_up: TopUp) -> None:
     """Close the hosted page of a top-up that nobody finished, and apply what became of it.
 
     One whose page was never confirmed is given up: nobody has learnt its address. Raises
-    StripeUnreachable, and then it stays as it is.
+    StripeUnreachable, StripeRefused or TopUpMismatch, and then it stays as it is.
     """
     never_opened = TopUp.objects.filter(pk=top_up.pk, stripe_checkout_session_id=None)
     if never_opened.filter(state__in=OPEN_STATES).update(state=State.EXPIRED):

@@ -34,6 +34,7 @@ from funds.stripe_gateway import BadSignature, StripeRefused, StripeUnreachable
 from funds.top_ups import (
     FundsFull,
     TooManyTopUps,
+    TopUpMismatch,
     checkout_url,
     close_checkout,
     has_begun,
@@ -197,6 +198,9 @@ def close_top_up(request: HttpRequest, top_up_id: UUID) -> HttpResponse:
         close_checkout(found)
     except StripeUnreachable:
         messages.error(request, UNREACHABLE)
+    except (StripeRefused, TopUpMismatch):
+        logger.exception("%s could not be closed", found)
+        messages.error(request, "This payment could not be closed. We can see why, and will look.")
     return redirect(top_up_page(found))
 
 

@@ -70,7 +70,7 @@ def begin_onboarding(user: User) -> str:
 
 
 def refresh_account(user: User) -> ConnectedAccount | None:
-    """Ask Stripe how far the account is, and write it down. Raises StripeUnreachable."""
+    """Ask Stripe how far the account is, and write it down. Raises what the gateway raises."""
     with transaction.atomic():
         account = ConnectedAccount.objects.select_for_update().filter(user=user).first()
         if account and account.stripe_account_id:

@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.rate_limits import View, rate_limited, too_many
 from funds.ledger import InsufficientFunds
 from funds.models import LedgerAccount
-from funds.stripe_gateway import StripeUnreachable
+from funds.stripe_gateway import StripeRefused, StripeUnreachable
 from payouts import connect, withdrawals
 from payouts.forms import WithdrawalForm
 from payouts.models import Withdrawal
@@ -161,7 +161,7 @@ def onboard_return(request: HttpRequest) -> HttpResponse:
     """Ask Stripe how far the account is: coming back here proves nothing."""
     try:
         account = connect.refresh_account(user_of(request))
-    except StripeUnreachable:
+    except (StripeRefused, StripeUnreachable):
         messages.info(request, "Stripe does not answer right now. This page will know soon.")
         return redirect("payouts:withdraw")
     if account and account.is_payouts_enabled:

@@ -1,16 +1,17 @@
 """Two at the same time, with real commits: the same fact is recorded once."""
 
 import threading
+import time
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from funds import outbox, webhooks
+from funds import outbox, top_ups, webhooks
 from funds.models import StripeEvent, StripeRequest, TopUp, Transfer
 from funds.returns import NothingToReturn, refund_top_up
 from funds.stripe_gateway import StripeUnreachable
-from funds.top_ups import FundsFull, apply_session, start_top_up
+from funds.top_ups import FundsFull, apply_session, close_checkout, start_top_up
 from tests.funds.paying import UNIT, funds_of, paid_top_up, pay
 from tests.stripe_fixtures import post_webhook
 
@@ -60,12 +61,26 @@ def test_a_paid_session_applied_four_times_at_once_credits_once(alice, stripe_sa
     assert Transfer.objects.filter(code="processor_fee").count() == 1
 
 
-def test_two_starts_at_once_cannot_share_the_room_that_is_left(alice, stripe_sandbox):
+def test_two_starts_at_once_cannot_share_the_room_that_is_left(alice, stripe_sandbox, monkeypatch):
+    # The customer is there, and both look at the room before either takes it.
+    close_checkout(start_top_up(alice, 3 * UNIT))
+    monkeypatch.setattr(top_ups, "room_micros", slowly(top_ups.room_micros))
     at_once(*[lambda: start_top_up(alice, 100 * UNIT)] * 2)
     open_now = TopUp.objects.filter(
         state=TopUp.State.STARTED, stripe_checkout_session_id__isnull=False
     )
-    assert open_now.count() <= 1
+    assert open_now.count() == 1
+
+
+def slowly(function):
+    """Let the answer of a function be old before anybody acts on it."""
+
+    def answer(*args):
+        found = function(*args)
+        time.sleep(0.3)
+        return found
+
+    return answer
 
 
 def test_a_return_pressed_twice_at_once_is_made_once(alice, stripe_sandbox):

@@ -206,6 +206,18 @@ def test_a_session_of_another_top_up_credits_nothing(alice, bob, stripe_sandbox)
     assert funds_of(alice) == 0
 
 
+def test_a_checkout_that_stripe_does_not_know_keeps_nobody_from_the_next(
+    alice, client, stripe_sandbox
+):
+    """As after a change of the operator's account at Stripe."""
+    unknown = start_top_up(alice, 5 * UNIT)
+    TopUp.objects.update(stripe_checkout_session_id="cs_of_another_account")
+    client.force_login(alice)
+    answer = client.post(reverse("funds:close-top-up", args=[unknown.pk]), follow=True)
+    assert "could not be closed" in answer.text
+    assert checkout_url(start_top_up(alice, 5 * UNIT))
+
+
 def test_an_event_that_fails_eight_times_needs_attention(alice, completed, stripe_sandbox):
     TopUp.objects.update(amount_micros=50 * UNIT)
     stripe_sandbox.deliver([completed])

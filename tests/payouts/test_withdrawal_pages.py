@@ -214,6 +214,13 @@ def test_a_currency_that_is_none_is_ones_own(creator, client, currency):
     assert response.context["currency"] == "EUR"
 
 
+def test_coming_back_from_an_account_that_stripe_does_not_know_is_no_error(
+    creator, client, stripe_sandbox
+):
+    response = client.get(reverse("payouts:onboard-return"))
+    assert (response.status_code, response.url) == (302, WITHDRAW)
+
+
 def test_an_empty_list_says_what_to_do(creator, client):
     assert "No withdrawals yet" in client.get(reverse("payouts:withdrawals")).text
 
