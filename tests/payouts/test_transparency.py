@@ -241,6 +241,7 @@ def test_the_page_may_be_kept_by_everybody_only_signed_out(client, alice):
     assert "private" in client.get(PAGE)["Cache-Control"]
 
 
+@pytest.mark.ledger_alone
 @pytest.mark.parametrize("url", [PAGE, JSON, MONTHS, DAYS])
 def test_more_rows_take_no_more_statements(client, url, django_assert_max_num_queries):
     for year in range(2000, 2020):
