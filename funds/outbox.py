@@ -35,7 +35,11 @@ LEASE = timedelta(minutes=2)
 # Refusals that pass by themselves: they stay due, under a new key.
 PASSING = frozenset({"balance_insufficient", "lock_timeout", "rate_limit"})
 
+# Money that leaves: it waits while the books are known to be wrong (`register_stop`).
+OUTBOUND = frozenset({"refund", "withdrawal"})
+
 _appliers: dict[str, Applier] = {}
+_stops: list[Callable[[], bool]] = []
 
 
 def register(kind: str, applier: Applier) -> None:
@@ -44,6 +48,16 @@ def register(kind: str, applier: Applier) -> None:
     The applier runs in the transaction that records a request as done or refused.
     """
     _appliers[kind] = applier
+
+
+def register_stop(is_stopped: Callable[[], bool]) -> None:
+    """Say what keeps money from leaving; called from an app's `ready`."""
+    _stops.append(is_stopped)
+
+
+def is_outbound_stopped() -> bool:
+    """Say whether withdrawals and refunds wait: they stay due, and go on by themselves later."""
+    return any(is_stopped() for is_stopped in _stops)
 
 
 def write_request(
@@ -74,10 +88,11 @@ def write_request(
 
 def due_requests(kinds: Iterable[str] | None = None, limit: int = 100) -> list[UUID]:
     """Return the ids of requests that are due, the longest waiting first."""
+    wanted = set(_appliers if kinds is None else kinds)
+    if is_outbound_stopped():
+        wanted -= OUTBOUND
     requests = StripeRequest.objects.filter(
-        state=State.DUE,
-        next_try_at__lte=timezone.now(),
-        kind__in=list(_appliers) if kinds is None else list(kinds),
+        state=State.DUE, next_try_at__lte=timezone.now(), kind__in=wanted
     )
     return list(requests.order_by("next_try_at").values_list("id", flat=True)[:limit])
 
@@ -130,7 +145,7 @@ def _claim(request_id: UUID, is_hurried: bool) -> tuple[StripeRequest | None, bo
             .filter(pk=request_id, state__in=states)
             .first()
         )
-        if request is None:
+        if request is None or (request.kind in OUTBOUND and is_outbound_stopped()):
             return None, False
         # A first try may come before it is due: whoever wrote the request sends it.
         wait_until = request.next_try_at if request.attempts else None

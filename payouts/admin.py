@@ -19,6 +19,7 @@ from funds.audit_admin import AuditAdmin, link, money
 from funds.money import format_micros
 from payouts import audit_views
 from payouts.audit import totals_of
+from payouts.check_books import is_stopped
 from payouts.models import (
     BooksCheck,
     ConnectedAccount,
@@ -249,15 +250,32 @@ class WithdrawalAdmin(AuditAdmin):
 @admin.register(BooksCheck)
 class BooksCheckAdmin(AuditAdmin):
     change_list_template = "admin/payouts/books_checks.html"
-    list_display = ["started_at", "is_sound", "checks", "found"]
+    list_display = ["started_at", "is_sound", "checks", "found", "cleared_by", "cleared_at"]
     list_filter = ["is_sound"]
     ordering = ["-started_at"]
-    fields = ["started_at", "ended_at", "is_sound", "checks", "found"]
+    list_select_related = ["cleared_by"]
+    fields = [
+        "started_at",
+        "ended_at",
+        "is_sound",
+        "checks",
+        "found",
+        "cleared_by",
+        "cleared_at",
+    ]
     readonly_fields = ["ended_at", "found"]
 
     def get_urls(self) -> list[Any]:
-        view = for_admins(audit_views.check_now)
-        return [path("now/", view, name="payouts_bookscheck_now"), *super().get_urls()]
+        own = [
+            path("now/", for_admins(audit_views.check_now), name="payouts_bookscheck_now"),
+            path("clear/", for_admins(audit_views.clear_broken), name="payouts_bookscheck_clear"),
+        ]
+        return own + super().get_urls()
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(
+            request, {**(extra_context or {}), "is_stopped": is_stopped()}
+        )
 
     @admin.display(description="found")
     def found(self, check: BooksCheck) -> SafeString | str:

@@ -7,10 +7,11 @@ class PayoutsConfig(AppConfig):
     def ready(self) -> None:
         # Here, because the verbs import models, which exist only once every app is loaded.
         from funds import outbox, webhooks
-        from payouts import connect, withdrawals
+        from payouts import check_books, connect, withdrawals
 
         outbox.register(connect.REQUEST, connect.apply_account_request)
         outbox.register(withdrawals.REQUEST, withdrawals.apply_withdrawal_request)
+        outbox.register_stop(check_books.is_stopped)
         for name in ("account.updated", "capability.updated"):
             webhooks.register(name, connect.handle_account_event)
         webhooks.register("account.application.deauthorized", connect.handle_deauthorized_event)

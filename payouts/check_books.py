@@ -7,6 +7,7 @@ and the admin run all of them. What a month under way has not written yet is not
 
 from django.utils import timezone
 
+from accounts.models import User
 from funds import check_ledger
 from funds.check_ledger import Check, Finding
 from payouts.models import BooksCheck
@@ -206,7 +207,10 @@ def run_checks() -> list[Finding]:
 
 
 def record_check() -> BooksCheck:
-    """Check the books and keep the result, which the admin shows."""
+    """Check the books and keep the result, which the admin shows.
+
+    One that finds something stops withdrawals and refunds (`is_stopped`).
+    """
     started_at = timezone.now()
     findings = [
         {"name": found.name, "rule": found.rule, "rows": list(found.rows)} for found in run_checks()
@@ -214,3 +218,23 @@ def record_check() -> BooksCheck:
     return BooksCheck.objects.create(
         started_at=started_at, checks=len(CHECKS), findings=findings, is_sound=not findings
     )
+
+
+def is_stopped() -> bool:
+    """Say whether a check found something that no admin has cleared: then no money leaves."""
+    return BooksCheck.objects.filter(is_sound=False, cleared_at=None).exists()
+
+
+def clear_checks(admin: User) -> int:
+    """Let money leave again, for an admin who has looked; the next check may stop it again.
+
+    Returns how many checks were cleared.
+    """
+    broken = BooksCheck.objects.filter(is_sound=False, cleared_at=None)
+    return broken.update(cleared_by=admin, cleared_at=timezone.now())
+
+
+def last_check_is_sound() -> bool | None:
+    """Return how the last check ended, None before the first one."""
+    newest = BooksCheck.objects.order_by("-started_at").values_list("is_sound", flat=True)
+    return newest.first()

@@ -341,8 +341,20 @@ class BooksCheck(models.Model):
     checks = models.PositiveIntegerField()
     is_sound = models.BooleanField()
     findings = models.JSONField(default=list)
+    # Until an admin has looked at what is broken, no money leaves.
+    cleared_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    cleared_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["started_at"],
+                condition=Q(is_sound=False, cleared_at=None),
+                name="books_check_stops",
+            )
+        ]
         verbose_name = "check of the books"
         verbose_name_plural = "checks of the books"
 

@@ -85,8 +85,8 @@ def mail_withdrawals() -> None:
 
 @shared_task
 def check_books() -> None:
-    """Check the books once a day, keep the result for the admin, and say loudly what is broken."""
-    if BooksCheck.objects.filter(started_at__gt=timezone.now() - timedelta(days=1)).exists():
+    """Check the books once an hour, keep the result, and say loudly what is broken."""
+    if BooksCheck.objects.filter(started_at__gt=timezone.now() - timedelta(hours=1)).exists():
         return
     for finding in record_check().findings:
         logger.error("The books are broken: %s (%s)", finding["rule"], finding["rows"])
