@@ -6,8 +6,8 @@ The rule: a patron gives min(monthly budget, funds at the close), divided by the
 flattrs; the left-over micros go one each to the earliest. A flattr is counted when its thing has a
 proven owner who is able to receive and is not the patron; one made in the month that is not counted
 waits, counts in the first close that can count it, and expires six months later at one that cannot.
-Who gives at least the smallest budget, has less than that in funds and lets revenue be used first
-gets the shortfall from revenue, if it covers it.
+Who has to give to receive, gives at least the smallest budget, has less than that in funds and lets
+revenue be used gets the shortfall from revenue first, if it covers it.
 What a creator received in the month is less a fee, rounded down in their favour.
 """
 
@@ -69,7 +69,8 @@ class World:
         for person in self.people.values():
             short = self.budget_min - person.funds
             gives = person.budget is not None and person.budget >= self.budget_min
-            if person.is_revenue_reused and gives and 0 < short <= person.revenue[person.currency]:
+            may_reuse = person.is_revenue_reused and not person.is_exempt and gives
+            if may_reuse and 0 < short <= person.revenue[person.currency]:
                 person.revenue[person.currency] -= short
                 person.funds += short
 
