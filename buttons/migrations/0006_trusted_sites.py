@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("buttons", "0004_whole_sites"),
+        ("buttons", "0005_flattr_covering"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
