@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payouts", "0007_figures"),
+        ("payouts", "0008_parts_and_narrow_shares"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
