@@ -26,6 +26,7 @@ BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("close, 1,000,000, one worker", ("benchmarks.close", "--flattrs=1000000", "--workers=1")),
     ("close, 1,000,000, two workers", ("benchmarks.close", "--flattrs=1000000", "--workers=2")),
     ("recompute", ("benchmarks.recompute",)),
+    ("embed", ("benchmarks.embed",)),
 )
 
 
