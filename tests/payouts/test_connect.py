@@ -49,6 +49,21 @@ def test_stripe_hears_what_kind_of_user_it_is(bob, stripe_sandbox, kind, busines
     assert accounts_at_stripe()[0]["business_type"] == business_type
 
 
+@pytest.mark.parametrize(
+    ("payouts_enabled", "transfers", "is_ready"),
+    [(True, "active", True), (True, "inactive", False), (False, "active", False)],
+)
+def test_money_is_sent_once_it_reaches_the_account_and_can_leave_it(
+    bob, stripe_sandbox, monkeypatch, payouts_enabled, transfers, is_ready
+):
+    account = onboard_at_stripe(bob)
+    body = stripe_gateway.retrieve_account(str(account.stripe_account_id))
+    body |= {"payouts_enabled": payouts_enabled, "capabilities": {"transfers": transfers}}
+    monkeypatch.setattr(stripe_gateway, "retrieve_account", lambda account_id: body)
+    refreshed = connect.refresh_account(bob)
+    assert refreshed and refreshed.is_payouts_enabled == is_ready
+
+
 def test_the_pages_are_looked_at_again_before_the_first_withdrawal(bob, stripe_sandbox):
     claim = thing_of(bob).claims.create(user=bob, state="proven", next_check_at=None)
     connect.begin_onboarding(bob)
