@@ -13,6 +13,7 @@ EMBED_PATHS = (
     "/js/0.",
     "/flattr-badge-",
     "/_img/",
+    "/thing/qr/",
 )
 # Files of totals are public too; their page names who is signed in.
 PUBLIC_FILES = ("/transparency/figures.json", "/transparency/months.csv", "/transparency/days.csv")

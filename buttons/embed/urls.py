@@ -17,5 +17,6 @@ urlpatterns = [
     re_path(r"^(?:button/)?view/?$", views.frame, {"is_popout": False}, name="frame"),
     re_path(r"^button/popout/?$", views.frame, {"is_popout": True}, name="popout"),
     re_path(rf"^(?:button/)?{IMAGE}\.png$", views.image, name="image"),
+    re_path(r"^thing/qr/(?P<thing_id>\d{1,18})(?:\.(?P<kind>svg|png))?$", views.qr, name="qr"),
     re_path(r"^_img/icons/(?P<name>flattr_logo_16)\.png$", views.image, name="icon"),
 ]

@@ -7,14 +7,16 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from buttons.canonical import UrlRefused, canonical_url
 from buttons.embed.badge import BADGES_MAX, Look, counts_at, draw_badge
 from buttons.embed.frames import draw_frame, frame_policy
+from buttons.embed.qr import CONTENT_TYPES, draw_qr
 from buttons.embed.script import ART, button_script, button_scripts, script
+from buttons.models import Thing
 
 IMAGES = ART / "images"
 
@@ -25,6 +27,7 @@ SCRIPT_CACHE = "public, max-age=3600, stale-while-revalidate=86400"
 # A drawing needs the style that it carries to be dark where the reader's screen is.
 DRAWING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 IMAGE_CACHE = "public, max-age=604800, stale-while-revalidate=2592000"
+QR_CACHE = "public, max-age=86400, stale-while-revalidate=604800"
 VERSION_CACHE = "public, max-age=31536000, immutable"
 
 
@@ -110,6 +113,17 @@ def image(request: HttpRequest, name: str) -> HttpResponse:
     """Serve a badge without a count, as READMEs carry it: ours, in the size of the original."""
     response = HttpResponse((IMAGES / f"{name}.png").read_bytes(), content_type="image/png")
     response["Cache-Control"] = IMAGE_CACHE
+    return response
+
+
+@require_safe
+@loaded_by_other_sites
+def qr(request: HttpRequest, thing_id: str, kind: str = "svg") -> HttpResponse:
+    """Draw the button of a thing for paper."""
+    thing = get_object_or_404(Thing, pk=thing_id)
+    response = HttpResponse(draw_qr(thing, kind), content_type=CONTENT_TYPES[kind])
+    response["Cache-Control"] = QR_CACHE
+    response["Content-Security-Policy"] = DRAWING_POLICY
     return response
 
 

@@ -4,6 +4,7 @@ import re
 import struct
 
 import pytest
+from django.core.cache import cache
 
 from accounts.models import User
 from buttons.embed.script import script
@@ -21,6 +22,11 @@ IMAGES = {
     "/button/button-compact-static-100x17.png": (100, 17),
     "/_img/icons/flattr_logo_16.png": (16, 16),
 }
+
+
+@pytest.fixture(autouse=True)
+def _forget_counts():
+    cache.clear()
 
 
 @pytest.mark.parametrize("path", [*LOADERS, "/button/load.js"])
