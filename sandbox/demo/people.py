@@ -36,7 +36,7 @@ class Made:
 
 
 DEMO_PEOPLE = (
-    Person("alice", "Alice Moreau", "Reads too much, pays for some of it.", "10", "30"),
+    Person("alice", "Alice Moreau", "Reads too much, pays for some of it.", "12", "30"),
     Person("bob", "Bob Tanaka", "Bakes, writes about it, bakes again.", "2", "10"),
     Person("carol", "Carol Lindqvist", "Records what forests say at night.", "5", "20"),
     Person("dora", "Dora Okafor", "Open hardware for people with one drawer.", "3", "12"),
