@@ -5,7 +5,7 @@ BIN := .venv/bin
 FOR_TYPES := DEBUG=true SECRET_KEY=none DATABASE_URL=postgres://none@localhost/none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run close check format test bench clean lock
+.PHONY: help setup run close check format test soak mutants bench clean lock
 
 help: ## List every target.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
@@ -41,6 +41,12 @@ test: setup check ## Set up, check everything, and run all tests, those in a bro
 
 bench: setup ## Run all benchmarks, and write down what they found.
 	@$(BIN)/python -m benchmarks.all
+
+soak: setup ## Run the long tests: a million operations against the model.
+	SOAK=1 $(BIN)/pytest -q -n 2 -s tests/payouts/test_stateful.py
+
+mutants: setup ## Seed twenty faults one by one and see the tests find each.
+	$(BIN)/python -m tests.mutants
 
 clean: ## Delete the sandbox's data: databases, mail, logs and secrets.
 	rm -rf .data
