@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from django.core.cache import cache
@@ -57,11 +58,13 @@ class Look:
         return (self.size, self.size) if self.layout == "icon" else (str(width), str(height))
 
 
+@lru_cache(maxsize=1_024)
 def draw_badge(look: Look, *counts: int | None) -> str:
     """Return the SVG of a badge for each count; without a count it only says Flattr.
 
     Every layout has one size whatever it counts, so no page shifts when a count grows. Of several
-    badges each is shown by the fragment that is its place: `#0`, `#1`, …
+    badges each is shown by the fragment that is its place: `#0`, `#1`, … Most badges of an instance
+    show one of a few small counts, so drawings are remembered.
     """
     width, height = SIZES[look.layout]
     context = {
