@@ -1,4 +1,4 @@
-"""`python -m benchmarks.embed_bytes`: what a foreign page loads until its buttons show their counts.
+"""`python -m benchmarks.embed_bytes`: what a foreign page loads until its buttons count.
 
 Asks a running instance (`--site`) as a browser does, and counts its answers compressed, as
 the proxy in front of it sends them. Headers are not counted. The last line is JSON.
