@@ -45,6 +45,11 @@ def too_many(
     return response
 
 
+def person_and_path(group: str, request: HttpRequest) -> str:
+    """Count what one person asks of one page, so that nobody uses up another's tries."""
+    return f"{request.user.pk} {request.path}"
+
+
 def rate_limited(
     group: str,
     rate: str,

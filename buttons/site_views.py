@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from accounts.rate_limits import rate_limited
+from accounts.rate_limits import person_and_path, rate_limited
 from buttons.canonical import UrlRefused
 from buttons.models import Claim
 from buttons.ownership import check_site, start_site
@@ -29,7 +29,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-@rate_limited("check-site-one", "1/10s", key=lambda group, request: request.path)
+@rate_limited("check-site-one", "1/10s", key=person_and_path)
 @rate_limited("check-claim", "6/m")
 def check_now(request: HttpRequest, site_id: int) -> HttpResponse:
     """Look at the creator's site now, instead of at the next tick."""

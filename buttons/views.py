@@ -11,7 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from accounts.rate_limits import rate_limited
+from accounts.rate_limits import person_and_path, rate_limited
 from buttons.canonical import UrlRefused, canonical_url, origin_of
 from buttons.flattrs import (
     AlreadyFlattred,
@@ -189,7 +189,7 @@ def things(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-@rate_limited("check-claim-thing", "1/10s", key=lambda group, request: request.path)
+@rate_limited("check-claim-thing", "1/10s", key=person_and_path)
 @rate_limited("check-claim", "6/m")
 def check_now(request: HttpRequest, thing_id: int) -> HttpResponse:
     """Look at the creator's page now, instead of at the next tick."""

@@ -85,7 +85,10 @@ class StripeRequestAdmin(AuditAdmin):
     search_fields = ["=id", "=subject_id", "=stripe_object_id", "=idempotency_key"]
     actions = ["send_again"]
 
-    @admin.action(description="Send again what needs attention", permissions=["view"])
+    def has_repeat_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("funds.change_striperequest")
+
+    @admin.action(description="Send again what needs attention", permissions=["repeat"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[StripeRequest]) -> None:
         count = sum(outbox.try_again(row.pk) for row in chosen)
         messages.success(request, f"{count} will be sent again within a minute.")
@@ -101,7 +104,10 @@ class StripeEventAdmin(AuditAdmin):
     search_fields = ["=stripe_event_id", "=object_id", "=stripe_account_id"]
     actions = ["apply_again"]
 
-    @admin.action(description="Apply again what needs attention", permissions=["view"])
+    def has_repeat_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("funds.change_stripeevent")
+
+    @admin.action(description="Apply again what needs attention", permissions=["repeat"])
     def apply_again(self, request: HttpRequest, chosen: QuerySet[StripeEvent]) -> None:
         count = sum(webhooks.try_again(row.pk) for row in chosen)
         messages.success(request, f"{count} will be applied again within a minute.")

@@ -141,7 +141,7 @@ def handle_refund_event(event: StripeEvent) -> None:
     reference = (event.body["data"]["object"].get("metadata") or {}).get("top_up_return_id", "")
     returned = (
         TopUpReturn.objects.select_for_update()
-        .filter(Q(stripe_refund_id=event.object_id) | Q(pk=_uuid(reference)))
+        .filter(Q(stripe_refund_id=event.object_id) | Q(pk=uuid_of(reference)))
         .first()
     )
     if returned is None:
@@ -155,7 +155,8 @@ def _lock_top_up(returned: TopUpReturn) -> None:
     TopUp.objects.select_for_update(of=("self",)).get(pk=returned.top_up_id)
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """Return the id that a reference at Stripe holds, or None where it is somebody else's."""
     try:
         return UUID(text)
     except ValueError:

@@ -32,6 +32,7 @@ from payouts.models import PatronStatement, Withdrawal
 from payouts.spreadsheet import csv_lines, download
 
 SHARES_PER_PAGE = 100
+PK_DIGITS = 19
 
 
 def _must_see(request: HttpRequest) -> User:
@@ -171,7 +172,8 @@ def _month(text: str) -> date:
 
 def _user(request: HttpRequest, name: str) -> User | None:
     text = request.GET.get(name, "")
-    return get_object_or_404(User, pk=text) if text.isdigit() else None
+    is_number = text.isascii() and text.isdecimal() and len(text) < PK_DIGITS
+    return get_object_or_404(User, pk=text) if is_number else None
 
 
 def _reviewer(request: HttpRequest) -> User:

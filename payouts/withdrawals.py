@@ -24,6 +24,7 @@ from funds import ledger, outbox, stripe_gateway
 from funds.hints import hint
 from funds.models import LedgerAccount, StripeEvent, StripeRequest, Transfer
 from funds.money import cents_floor, micros_of_cents
+from funds.returns import uuid_of
 from funds.stripe_gateway import Json
 from payouts.models import ConnectedAccount, Withdrawal
 
@@ -177,8 +178,9 @@ def handle_transfer_event(event: StripeEvent) -> None:
     Transfers that are no withdrawals are the operator's own.
     """
     body = stripe_gateway.retrieve_transfer(event.object_id)
-    kind, _, withdrawal_id = str(body.get("transfer_group") or "").partition(":")
-    if kind != REQUEST:
+    kind, _, reference = str(body.get("transfer_group") or "").partition(":")
+    withdrawal_id = uuid_of(reference)
+    if kind != REQUEST or withdrawal_id is None:
         return
     withdrawal = Withdrawal.objects.select_for_update().filter(pk=withdrawal_id).first()
     if withdrawal:

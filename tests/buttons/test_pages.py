@@ -139,6 +139,17 @@ def test_looking_at_once_again_is_limited(client, bob, monkeypatch):
     assert client.post(address).status_code == 429
 
 
+def test_one_person_does_not_use_up_anothers_looks(client, bob, mallory, monkeypatch):
+    monkeypatch.setattr(ownership, "look_at", lambda url: ownership.Findings({}))
+    thing = make_thing()
+    Claim.objects.create(thing=thing, user=bob)
+    address = f"/things/{thing.pk}/check/"
+    client.force_login(mallory)
+    assert client.post(address).status_code == 404
+    client.force_login(bob)
+    assert client.post(address).status_code == 302
+
+
 def test_nobody_has_pages_looked_at_that_they_do_not_claim(client, mallory, tea):
     client.force_login(mallory)
     assert client.post(f"/things/{tea.pk}/check/").status_code == 404

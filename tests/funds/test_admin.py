@@ -74,6 +74,22 @@ def test_what_needs_attention_is_sent_and_applied_again(admin_client):
     assert (event.state, event.attempts) == ("received", 0)
 
 
+def test_who_may_only_look_sends_nothing_again(alice, client):
+    request = StripeRequest.objects.create(
+        kind="refund", subject_id="00000000-0000-0000-0000-000000000000", params={},
+        idempotency_key="x", state="needs_attention", attempts=8,
+    )  # fmt: skip
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    alice.user_permissions.add(Permission.objects.get(codename="view_striperequest"))
+    client.force_login(User.objects.get(pk=alice.pk))
+    client.post(
+        reverse("admin:funds_striperequest_changelist"),
+        {"action": "send_again", "_selected_action": [str(request.pk)]},
+    )
+    request.refresh_from_db()
+    assert request.state == "needs_attention"
+
+
 def test_staff_without_the_right_sees_no_money(alice, client):
     User.objects.filter(pk=alice.pk).update(is_staff=True)
     client.force_login(User.objects.get(pk=alice.pk))
