@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from accounts.models import User
 from buttons.models import Flattr, Month, Thing
 from buttons.months import current_month, months_before, next_month
-from payouts.close import MonthNotOver, close_month, months_to_close
+from funds.budgets import set_budget
+from payouts.close import MonthNotOver, close_month, months_to_close, open_month
 from payouts.models import CreatorStatement, PatronStatement, Share
 from tests.payouts.cast import (
     AUGUST,
@@ -465,3 +466,12 @@ def test_no_micro_is_lost_and_no_two_shares_differ_by_more_than_one(creator, bud
     assert max(shares) - min(shares) <= 1
     # The left-over micros went to the earliest, in whatever order the flattrs were written.
     assert shares == sorted(shares, reverse=True)
+
+
+def test_a_budget_changed_while_the_month_is_being_closed_counts_from_the_next(alice, creator):
+    gives(alice, "4.00", funds="20.00")
+    flattr(alice, thing_of(creator))
+    open_month(AUGUST)
+    set_budget(alice, micros("9.00"))
+    close_month(AUGUST)
+    assert shares_of(alice) == [micros("4.00")]
