@@ -1,7 +1,7 @@
 """One spelling for each address, and a refusal with a reason for what cannot be a thing."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.provisional import urls
 
@@ -30,6 +30,7 @@ HOSTILE = st.from_regex(
 ANYTHING = st.one_of(st.text(), urls(), HOSTILE)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(ANYTHING)
 @example("https://blog.example/?&utm_source=x&&a=1#:~:text=a")
 @example("http://blog.example.:80/%7e/..%2f../a%zz?%75tm_source=1&q=%c3%bc#%aa")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from sandbox.browser import ARGUMENTS, found_chromium
 from sandbox.demo.people import DEMO_PASSWORD
@@ -18,12 +18,6 @@ pytestmark = pytest.mark.e2e
 
 BREAD = "/posts/sourdough-without-a-scale/"
 BIRDS = "/posts/the-hour-before-the-birds/"
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as playwright:
-        yield playwright
 
 
 @contextmanager

@@ -10,16 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import (
+    Browser,
     BrowserContext,
     Locator,
     Page,
     Request,
     Route,
     expect,
-    sync_playwright,
 )
 
-from sandbox.browser import ARGUMENTS, found_chromium
 from tests.running_site import RunningSite
 
 pytestmark = pytest.mark.e2e
@@ -35,13 +34,10 @@ SHIFTS = """
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright:
-        path = found_chromium()
-        assert path is not None, "no Chromium here: run `make test`, which installs one"
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser.new_context()
-        browser.close()
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    yield context
+    context.close()
 
 
 Foreign = Callable[..., Page]
