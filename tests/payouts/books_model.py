@@ -15,7 +15,7 @@ BUDGET_MIN, BUDGET_MAX = 2_000_000, 150_000_000
 WITHDRAWAL_MIN = 1_000_000
 
 
-@dataclass
+@dataclass(eq=False)
 class Payment:
     """A top-up, and what of it went back or is on its way back."""
 
@@ -24,6 +24,10 @@ class Payment:
     is_paid: bool = False
     returned: int = 0
     reserved: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.amount - self.returned - self.reserved
 
 
 @dataclass
@@ -69,9 +73,13 @@ class Books:
             self._move(payment.who, payment.amount)
 
     def returnable(self, payment: Payment) -> int:
-        left = payment.amount - payment.returned - payment.reserved
+        """First in, first out: what is stored belongs to the latest payments."""
+        if not payment.is_paid:
+            return 0
+        later = self.payments[self.payments.index(payment) + 1 :]
+        of_later = sum(each.left for each in later if each.who == payment.who and each.is_paid)
         stored = self.world.people[payment.who].funds
-        return min(left, stored) // CENT * CENT if payment.is_paid else 0
+        return min(payment.left, max(stored - of_later, 0)) // CENT * CENT
 
     def refund(self, payment: Payment) -> Refund | None:
         amount = self.returnable(payment)
