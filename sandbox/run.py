@@ -54,8 +54,9 @@ def run() -> None:
     began_in_terminal = has_terminal()
     say("Starting Flattr ...")
     ready = folder / "ready"
-    ready.unlink(missing_ok=True)
     with held_parts(folder) as parts:
+        # Only its holder speaks for the folder: a second start is refused, and touches nothing.
+        ready.unlink(missing_ok=True)
         try:
             environment = parts.environment()
             _prepare(parts, environment)
