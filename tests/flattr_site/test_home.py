@@ -7,7 +7,7 @@ def text_of(response):
     return " ".join(unescape(strip_tags(response.content.decode())).split())
 
 
-def test_the_home_page_says_it_in_one_screen(client, django_assert_num_queries):
+def test_the_home_page_says_it_in_one_screen(db, client, django_assert_num_queries):
     with django_assert_num_queries(0):
         text = text_of(client.get("/"))
     assert "The Like button that pays." in text
