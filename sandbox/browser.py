@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 from sandbox.errors import SandboxError
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+SHELL = "chromium-headless-shell"
 INSTALL_SECONDS = 600
 # Root has no sandbox of the kind Chromium wants; the rest keeps it from calling home.
 ARGUMENTS = [
@@ -33,13 +34,21 @@ def found_chromium() -> str | None:
     return path if os.path.exists(path) else None
 
 
+def found_shell() -> str | None:
+    """Return the Chromium without windows, for tests that need no profile: a fifth of the work."""
+    return shutil.which(SHELL) or found_chromium()
+
+
 def installed_chromium() -> str:
     """Return a Chromium, installed by playwright or by the system's packages where none is."""
     if path := found_chromium():
         return path
     attempts = [[[sys.executable, "-m", "playwright", "install", "chromium"]]]
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        attempts.append([["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"]])
+        install = ["apt-get", "install", "-qy", "chromium"]
+        attempts.append([["apt-get", "update", "-q"], [*install, SHELL]])
+        # A system older than the package of the shell.
+        attempts.append([install])
     for commands in attempts:
         is_done = all(_succeeds(command) for command in commands)
         if is_done and (path := found_chromium()):

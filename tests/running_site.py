@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from sandbox.browser import ARGUMENTS, found_chromium
+from sandbox.browser import ARGUMENTS, found_shell
 from sandbox.environment import ROOT
 from sandbox.ports import free_port
 
@@ -103,7 +103,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def browser(playwright) -> Iterator[Browser]:
     """A real Chromium; each test opens its own context, with the site's cookies apart."""
-    path = found_chromium()
+    path = found_shell()
     assert path is not None, "no Chromium here: run `make test`, which installs one"
     chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
     yield chromium
