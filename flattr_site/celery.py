@@ -23,7 +23,7 @@ TICKS: tuple[str, ...] = (
     "buttons.tasks.check_claims",
     "buttons.tasks.complete_presses",
     "payouts.tasks.close_due_months",
-    "payouts.tasks.release_revenue",
+    "payouts.tasks.follow_up_closes",
     "payouts.tasks.mail_statements",
     "payouts.tasks.mail_withdrawals",
     "payouts.tasks.check_books",

@@ -9,6 +9,9 @@ any number of workers help, each may be killed at any line, and a repeat changes
     pay       ranges of creators: pot -> revenue, revenue -> fees
     finish    what was given is what was earned, the pot is empty, statements become visible
 
+What follows a close are chunks too, which hold nobody up: revenue that was held is released, and
+after a large month statistics are taken.
+
 What moves rows is SQL, one named statement with its reason for each file in `close_sql/`.
 """
 
@@ -49,6 +52,8 @@ SQL = {path.stem: path.read_text() for path in Path(__file__).with_name("close_s
 
 Step = Chunk.Step
 State = Chunk.State
+# What follows a close.
+AFTERWARDS = (Step.RELEASE, Step.ANALYZE)
 
 # Fewer patrons in a chunk cost more statements, more make a killed worker lose more.
 CHUNK_SIZE = 10_000
@@ -56,6 +61,8 @@ CHUNK_SIZE = 10_000
 CHUNK_SIZE_MIN = 1_000
 CHUNKS_MIN = 4
 SHARES_PER_SLICE = 250_000
+# Autovacuum is in time for a smaller month; after a larger one queries are planned for what was.
+ANALYZE_FLATTRS_MIN = 10_000
 SLICES_MAX = 4
 
 # Sorts of one chunk's flattrs fit into this; the server's default spills them to disk.
@@ -222,9 +229,9 @@ def help_close(
     return is_closed(month)
 
 
-def release_due_revenue() -> None:
-    """Give creators the revenue that was held, where its days are over."""
-    due = Chunk.objects.filter(step=Step.RELEASE, state=State.DUE, next_try_at__lte=Now())
+def follow_up_closes() -> None:
+    """Release revenue that was held, where its days are over, and take statistics left undone."""
+    due = Chunk.objects.filter(step__in=AFTERWARDS, state=State.DUE, next_try_at__lte=Now())
     for month in due.values_list("month_id", flat=True).distinct():
         while _work_on_a_chunk(month):
             continue
@@ -235,7 +242,7 @@ def progress_of(month: date) -> Progress:
     rows = (
         Chunk.objects.filter(month=month)
         .exclude(state=State.SPLIT)
-        .exclude(step=Step.RELEASE)
+        .exclude(step__in=AFTERWARDS)
         .values("step")
         .annotate(done=Count("id", filter=~Q(state=State.DUE)), total=Count("id"))
     )
@@ -375,18 +382,24 @@ def _release(chunk: Chunk) -> None:
     ledger.post_rows(SQL["revenue_release"], _range_of(chunk))
 
 
+def _analyze(chunk: Chunk) -> None:
+    """Take statistics of what the month wrote: in a transaction of its own, when it is paid."""
+    _run("analyze_closed", {})
+
+
 DO: dict[str, Callable[[Chunk], None]] = {
     Step.DIVIDE: _divide,
     Step.SUM_UP: _sum_up,
     Step.INDEX: _index,
     Step.PAY: _pay,
     Step.RELEASE: _release,
+    Step.ANALYZE: _analyze,
 }
 
 
 def _advance(month: date) -> bool:
     """Begin the next step where the last one is done; return whether anything was begun."""
-    chunks = Chunk.objects.filter(month=month).exclude(step=Step.RELEASE)
+    chunks = Chunk.objects.filter(month=month).exclude(step__in=AFTERWARDS)
     due = chunks.filter(state=State.DUE)
     # Nothing but the end waits for the index, which may take longer than all that follows.
     holding_up = due.exclude(step=Step.INDEX)
@@ -413,15 +426,18 @@ def _advance(month: date) -> bool:
 
 def _plan_sum_up(month: date) -> None:
     """Make the slices of creators: several only where there is enough for several workers."""
-    statements = PatronStatement.objects.filter(month=month)
-    flattrs = statements.aggregate(total=Sum("flattrs"))["total"] or 0
-    count = min(SLICES_MAX, 1 + flattrs // SHARES_PER_SLICE)
+    count = min(SLICES_MAX, 1 + _counted_flattrs(month) // SHARES_PER_SLICE)
     edges = [SLICES_MAX * place // count for place in range(count + 1)]
     Chunk.objects.create(month_id=month, step=Step.INDEX, first_id=0, last_id=0)
     Chunk.objects.bulk_create(
         Chunk(month_id=month, step=Step.SUM_UP, first_id=first, last_id=last - 1)
         for first, last in pairwise(edges)
     )
+
+
+def _counted_flattrs(month: date) -> int:
+    statements = PatronStatement.objects.filter(month=month)
+    return statements.aggregate(total=Sum("flattrs"))["total"] or 0
 
 
 def _plan_pay(month: date) -> None:
@@ -440,6 +456,8 @@ def _finish(row: Month) -> None:
             amounts = {given, *others, into_pot, out_of_pot}
             if len(amounts) != 1:
                 raise MonthDoesNotBalance(f"{row.month:%Y-%m} in {currency}: {sorted(amounts)}")
+    if _counted_flattrs(row.month) >= ANALYZE_FLATTRS_MIN:
+        Chunk.objects.create(month=row, step=Step.ANALYZE, first_id=0, last_id=0)
     Month.objects.filter(pk=row.pk).update(state=Month.State.CLOSED, closed_at=Now())
 
 

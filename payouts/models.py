@@ -65,7 +65,7 @@ class Chunk(models.Model):
     """A range of a month's work: one claim, one transaction.
 
     Patrons to divide, a slice of creators to sum up, creators to pay, and creators whose held
-    revenue is released; `index` is one piece of work.
+    revenue is released; `index` and `analyze` are one piece of work each.
     """
 
     class Step(models.TextChoices):
@@ -74,6 +74,7 @@ class Chunk(models.Model):
         INDEX = "index", "Index"
         PAY = "pay", "Pay"
         RELEASE = "release", "Release"
+        ANALYZE = "analyze", "Analyze"
 
     class State(models.TextChoices):
         DUE = "due", "Due"

@@ -49,9 +49,9 @@ def help_close() -> None:
 
 
 @shared_task
-def release_revenue() -> None:
-    """Release the revenue whose hold is over."""
-    close.release_due_revenue()
+def follow_up_closes() -> None:
+    """Do what follows a close and is due."""
+    close.follow_up_closes()
 
 
 @shared_task

@@ -21,6 +21,7 @@ def build(world: World) -> dict[str, User]:
             username=person.name,
             currency=person.currency,
             is_exempt_from_means=person.is_exempt,
+            is_active=person.is_active,
         )
         if person.budget is not None:
             MonthlyBudget.objects.create(

@@ -6,6 +6,7 @@ The rule: a patron gives min(monthly budget, funds at the close), divided by the
 flattrs; the left-over micros go one each to the earliest. A flattr is counted when its thing has a
 proven owner who is able to receive and is not the patron; one made in the month that is not counted
 waits, counts in the first close that can count it, and expires six months later at one that cannot.
+Who was deactivated neither gives nor receives.
 Who has to give to receive, gives at least the smallest budget, has less than that in funds and lets
 revenue be used gets the shortfall from revenue first, if it covers it.
 What a creator received in the month is less a fee, rounded down in their favour.
@@ -27,6 +28,7 @@ class Person:
     funds: int = 0
     revenue: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     is_exempt: bool = False
+    is_active: bool = True
     is_revenue_reused: bool = False
 
 
@@ -53,7 +55,8 @@ class World:
     def is_able(self, name: str) -> bool:
         person = self.people[name]
         has_budget = person.budget is not None and person.budget >= self.budget_min
-        return person.is_exempt or (has_budget and person.funds >= self.budget_min)
+        has_means = person.is_exempt or (has_budget and person.funds >= self.budget_min)
+        return person.is_active and has_means
 
     def close(self, month: int) -> dict[tuple[str, str], int]:
         """Close one month and return what each (patron, thing) gave, in micros."""
@@ -70,12 +73,13 @@ class World:
             short = self.budget_min - person.funds
             gives = person.budget is not None and person.budget >= self.budget_min
             may_reuse = person.is_revenue_reused and not person.is_exempt and gives
+            may_reuse = may_reuse and person.is_active
             if may_reuse and 0 < short <= person.revenue[person.currency]:
                 person.revenue[person.currency] -= short
                 person.funds += short
 
     def _divide(self, person: Person, month: int, able: set[str]) -> dict[tuple[str, str], int]:
-        if person.budget is None:
+        if person.budget is None or not person.is_active:
             return {}
         counted = []
         for click in self.clicks:

@@ -275,6 +275,33 @@ def test_an_inactive_owner_receives_nothing_and_the_flattr_waits(alice, creator)
     assert state_of(waits) == "waiting"
 
 
+def test_nothing_is_taken_from_a_patron_who_was_deactivated(alice, creator, carol):
+    gives(alice, "2.00")
+    gives(carol, "2.00")
+    thing = thing_of(creator)
+    left, stayed = flattr(alice, thing), flattr(carol, thing)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    close_month(AUGUST)
+    assert (funds_of(alice), funds_of(carol)) == (micros("2.00"), 0)
+    assert list(Share.objects.values_list("flattr", flat=True)) == [stayed.pk]
+    assert state_of(left) == "made"
+    assert not PatronStatement.objects.filter(patron=alice).exists()
+
+
+def test_what_waits_of_a_deactivated_patron_counts_when_they_are_back(alice, bob):
+    gives(alice, "2.00")
+    waits = flattr(alice, thing_of(bob), month=JULY)
+    close_month(JULY)
+    gives(bob, "2.00")
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    close_month(AUGUST)
+    assert state_of(waits) == "waiting"
+    User.objects.filter(pk=alice.pk).update(is_active=True)
+    close_month(SEPTEMBER)
+    assert state_of(waits) == "counted"
+    assert shares_of(alice, SEPTEMBER) == [micros("2.00")]
+
+
 def test_a_flattr_on_ones_own_thing_is_dropped(alice, creator):
     gives(alice, "2.00")
     kept, own = flattr(alice, thing_of(creator)), flattr(alice, thing_of(alice))

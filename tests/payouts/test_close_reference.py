@@ -24,6 +24,7 @@ def a_world(random: Random) -> World:
             budget=random.choice([None, 0, 1, 2, 2_000_000, random.randrange(150_000_000)]),
             funds=random.choice([0, 1_999_999, 2_000_000, random.randrange(150_000_000)]),
             is_exempt=random.random() < 0.3,
+            is_active=random.random() < 0.9,
         )
         for name in PEOPLE
     }

@@ -5,11 +5,12 @@ from smtplib import SMTPRecipientsRefused
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.db import connection
 
 from accounts.models import User
 from buttons.models import Month
-from payouts import tasks
-from payouts.close import close_month, release_due_revenue
+from payouts import close, tasks
+from payouts.close import close_month, follow_up_closes
 from payouts.models import Chunk, CreatorStatement, PatronStatement
 from payouts.statement_mails import due_mails, mail_statement
 from tests.payouts.cast import AUGUST, JULY, booked, flattr, funds_of, gives, revenue_of, thing_of
@@ -54,13 +55,75 @@ def test_a_second_tick_changes_nothing(flattred, at_once):
 def test_revenue_that_was_held_is_released_when_its_days_are_over(bob, flattred, settings):
     settings.REVENUE_HOLD_DAYS = 30
     close_month(AUGUST)
-    release_due_revenue()
+    follow_up_closes()
     assert revenue_of(bob) == 0
     Chunk.objects.filter(step="release").update(next_try_at="2024-09-30T00:00:00Z")
-    tasks.release_revenue()
-    tasks.release_revenue()
+    tasks.follow_up_closes()
+    tasks.follow_up_closes()
     assert revenue_of(bob) == 3_600_000
     assert bob.ledger_accounts.get(code="revenue_held").available_micros == 0
+
+
+ANALYZED = (
+    "payouts_share_2024_08",
+    "payouts_patronstatement",
+    "payouts_creatorstatement",
+    "funds_transfer",
+    "funds_ledgeraccount",
+)
+
+
+def times_analyzed() -> list[int]:
+    """Return how often statistics were taken of what a close writes, autovacuum's left out."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT pg_stat_get_analyze_count(to_regclass(name)) FROM unnest(%s) AS name",
+            [list(ANALYZED)],
+        )
+        return [row[0] or 0 for row in cursor.fetchall()]
+
+
+def test_statistics_are_taken_once_after_a_large_month(flattred, monkeypatch):
+    monkeypatch.setattr(close, "ANALYZE_FLATTRS_MIN", 1)
+    before = times_analyzed()
+    close_month(AUGUST)
+    tasks.follow_up_closes()
+    assert times_analyzed() == [times + 1 for times in before]
+
+
+def test_no_statistics_are_taken_after_a_small_month(flattred, monkeypatch):
+    monkeypatch.setattr(close, "ANALYZE_FLATTRS_MIN", 2)
+    close_month(AUGUST)
+    assert not Chunk.objects.filter(step="analyze").exists()
+
+
+def dies_when_it_is_closed(month, report):
+    while close._work_on_a_chunk(month) or close._advance(month):
+        if close.is_closed(month):
+            raise KeyboardInterrupt
+
+
+def test_statistics_that_a_killed_worker_left_untaken_are_taken_by_the_next_tick(
+    flattred, monkeypatch
+):
+    monkeypatch.setattr(close, "ANALYZE_FLATTRS_MIN", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(close, "help_close", dies_when_it_is_closed)
+        with pytest.raises(KeyboardInterrupt):
+            close_month(AUGUST)
+    before = times_analyzed()
+    assert Month.objects.get().state == "closed"
+    tasks.follow_up_closes()
+    assert times_analyzed() == [times + 1 for times in before]
+
+
+def test_the_sites_role_cannot_take_statistics_itself(flattred):
+    before = times_analyzed()
+    with connection.cursor() as cursor:
+        # A warning, no error: the tables of somebody else are passed over.
+        cursor.execute("ANALYZE funds_transfer, payouts_patronstatement")
+    assert times_analyzed() == before
 
 
 def test_each_statement_is_mailed_once(alice, bob, flattred, at_once):
