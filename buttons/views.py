@@ -12,7 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.rate_limits import person_and_path, rate_limited
-from buttons.canonical import UrlRefused, canonical_url, origin_of
+from buttons.canonical import UrlRefused, origin_of
+from buttons.embed.badge import SIZES
 from buttons.flattrs import (
     AlreadyFlattred,
     AlreadyWaiting,
@@ -32,10 +33,11 @@ from buttons.models import Flattr, Press
 from buttons.months import current_month
 from buttons.nonces import ARMED_AFTER_MS, NonceRefused, issue_nonce, spend_nonce
 from buttons.ownership import check_claim
+from buttons.platforms import HTML, PLATFORMS
 from buttons.presses import Missing, drop_press, missing_of, press
 from buttons.responses import opened_by_other_sites
 from buttons.sessions import remember_press, remembered_presses
-from buttons.snippets import query_of, snippets_of
+from buttons.snippets import Wish, snippets_of
 from buttons.submissions import ContentNotSupported, OwnerUnknown, read_submission
 from buttons.trust import site_to_trust, trusted_site_of
 from buttons.window import CLICK, TRUST, Look
@@ -201,22 +203,19 @@ def check_now(request: HttpRequest, thing_id: int) -> HttpResponse:
 
 
 @require_safe
-def snippet(request: HttpRequest) -> HttpResponse:
-    """Give what to paste into a page so that it carries a button."""
+def snippet(request: HttpRequest, slug: str = HTML.slug) -> HttpResponse:
+    """Give what to paste into a page so that it carries a button, on one platform."""
+    if slug not in PLATFORMS:
+        raise Http404
     person = request.user if isinstance(request.user, User) else None
-    url, refused = request.GET.get("url", "").strip(), ""
-    try:
-        url = canonical_url(url) if url else ""
-    except UrlRefused as error:
-        refused = str(error)
-    shown = "" if refused else url
+    wish = Wish.of(person, request.GET.dict())
     context = {
-        "url": url,
-        "refused": refused,
-        "preview": shown if person else "",
-        "name": person.username if person else "",
-        "query": query_of(person, shown),
-        "snippets": snippets_of(person, shown),
+        "platform": PLATFORMS[slug],
+        "platforms": PLATFORMS.values(),
+        "wish": wish,
+        "layouts": SIZES,
+        "themes": {"": "As the visitor's screen is", "light": "Light", "dark": "Dark"},
+        "snippets": snippets_of(PLATFORMS[slug], wish),
     }
     return render(request, "buttons/snippet.html", context)
 

@@ -191,7 +191,7 @@ def test_a_snippet_cannot_be_broken_out_of(client, bob):
     client.force_login(bob)
     response = client.get("/buttons/", {"url": 'https://blog.example/"><script>x</script>'})
     assert b"<script>x" not in response.content
-    assert "%22%3E%3Cscript" in response.context["url"]
+    assert "%22%3E%3Cscript" in response.context["wish"].url
 
 
 def test_a_bad_address_for_a_snippet_is_said_to_be_one(client, db):

@@ -471,3 +471,18 @@ def test_a_script_with_its_checksum_runs(foreign, running_site, context):
     assert code is not None
     page = foreign(code)
     is_drawn(page.locator("flattr-button img"))
+
+
+def test_the_preview_follows_the_form(context, running_site):
+    """Without a reload; `tests/buttons/test_snippets.py` has the same page without a script."""
+    page = context.new_page()
+    page.goto(f"{running_site.web}/buttons/hugo/")
+    page.get_by_label("Address of your page").fill("https://blog.example/tea")
+    page.get_by_label("Large").check()
+    preview = page.locator("#previewed img")
+    expect(preview).to_have_attribute("src", re.compile(r"layout=large&url=https%3A%2F%2Fblog"))
+    is_drawn(preview)
+    expect(page.locator("#partial-code")).to_contain_text('layout="large"')
+    expect(page.locator("#config-code")).to_contain_text("https://blog.example/")
+    expect(page).to_have_url(re.compile("layout=large"))
+    expect(page.get_by_role("button", name="Copy")).to_have_count(3)
