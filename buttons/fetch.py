@@ -1,19 +1,17 @@
 """Fetch a stranger's page without being led into a private network.
 
-The host is resolved once, every address found must be public, and the connection goes to that very
-address while SNI and Host keep the name: a name that resolves differently the next moment gains
-nothing. Redirects are followed by hand, each checked anew. No cookies, no proxies, no retries.
+The host is resolved once, every address found must be public, and the connection goes to one of
+those very addresses while SNI and Host keep the name: a name that resolves differently the next
+moment gains nothing. Redirects are followed by hand, each checked anew. No cookies, no proxies.
+Everything, looking up and connecting included, ends at one deadline.
 """
 
 import ipaddress
-import socket
 import ssl
 import time
 import typing
 import zlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 
 import httpcore
@@ -21,9 +19,12 @@ from ada_url import URL, join_url
 from django.conf import settings
 
 from buttons.canonical import UrlRefused, is_allowed_host, public_url
+from buttons.names import LookUpFailed, addresses_of
 
 REDIRECTS_MAX = 3
 CONNECT_SECONDS = 5.0
+# Of a host with many addresses the first are tried, so that a page makes nobody knock at a crowd.
+ADDRESSES_TRIED_MAX = 3
 TOTAL_SECONDS = 10.0
 BODY_BYTES_MAX = 1_000_000
 CONTENT_TYPES = ("text/html", "text/plain")
@@ -36,14 +37,8 @@ IPV6_GLOBAL = ipaddress.ip_network("2000::/3")
 IPV6_REFUSED = [
     ipaddress.ip_network(net) for net in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 ]
-# Ways to write an IPv4 address as IPv6: compatible, mapped, translated, NAT64.
-IPV4_IN_IPV6 = [
-    ipaddress.ip_network(net)
-    for net in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")
-]
-
-# `getaddrinfo` cannot be given a time limit, so it is waited for from outside.
-_resolvers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
+# IPv4 addresses that are reached by an IPv6 one: mapped, and translated by the network (NAT64).
+IPV4_IN_IPV6 = [ipaddress.ip_network(net) for net in ("::ffff:0:0/96", "64:ff9b::/96")]
 
 
 class FetchError(Exception):
@@ -67,14 +62,20 @@ class Page:
     text: str
 
 
-def fetch_page(url: str) -> Page:
+def new_deadline() -> float:
+    """Return the moment of the monotonic clock at which a look that begins now must end."""
+    return time.monotonic() + TOTAL_SECONDS
+
+
+def fetch_page(url: str, deadline: float | None = None) -> Page:
     """Return the page at a URL, following at most three redirects, or raise a FetchError."""
-    deadline = time.monotonic() + TOTAL_SECONDS
+    deadline = deadline or new_deadline()
     for _ in range(REDIRECTS_MAX + 1):
-        answer = _get(_checked(url), deadline)
+        checked = _checked(url)
+        answer = _get(checked, deadline)
         if isinstance(answer, Page):
             return answer
-        url = _redirect_target(url, answer)
+        url = _redirect_target(checked.href, answer)
     raise FetchFailed("The page redirects more than three times.")
 
 
@@ -97,30 +98,27 @@ def is_public_address(text: str) -> bool:
     return (
         address.is_global
         and not address.is_multicast
-        and not address.is_reserved
         and not any(address in net for net in IPV4_REFUSED)
     )
 
 
-def resolve(host: str, port: int) -> list[str]:
-    """Return every address of a host name, raising FetchFailed when there is none in time."""
+def public_addresses_of(host: str, deadline: float) -> list[str]:
+    """Return the addresses to connect to, refusing the host when any of them is private."""
     try:
-        found = _resolvers.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM).result(
-            CONNECT_SECONDS
-        )
-    except FutureTimeout as error:
-        raise FetchFailed("The host name could not be looked up in time.") from error
-    except (OSError, UnicodeError) as error:
-        raise FetchFailed("The host name does not exist.") from error
-    return [str(entry[4][0]) for entry in found]
-
-
-def public_address_of(host: str, port: int) -> str:
-    """Return the one address to connect to, refusing the host when any address is private."""
-    addresses = resolve(host, port)
-    if not addresses or not all(is_public_address(address) for address in addresses):
+        addresses = addresses_of(host, deadline)
+    except LookUpFailed as error:
+        raise FetchFailed(str(error)) from error
+    if not all(is_public_address(address) for address in addresses):
         raise FetchRefused("The host name leads into a private network.")
-    return addresses[0]
+    return addresses[:ADDRESSES_TRIED_MAX]
+
+
+def seconds_left(deadline: float, seconds_max: float | None) -> float:
+    """Return how long a single step may take, or raise httpcore.TimeoutException."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise httpcore.TimeoutException("the deadline has passed")
+    return left if seconds_max is None else min(left, seconds_max)
 
 
 class DeadlineStream(httpcore.NetworkStream):
@@ -130,17 +128,11 @@ class DeadlineStream(httpcore.NetworkStream):
         self._stream = stream
         self._deadline = deadline
 
-    def _seconds_left(self, timeout: float | None) -> float:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the deadline has passed")
-        return left if timeout is None else min(left, timeout)
-
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._seconds_left(timeout))
+        return self._stream.read(max_bytes, seconds_left(self._deadline, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._seconds_left(timeout))
+        self._stream.write(buffer, seconds_left(self._deadline, timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -151,7 +143,8 @@ class DeadlineStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._seconds_left(timeout))
+        timeout = seconds_left(self._deadline, timeout)
+        stream = self._stream.start_tls(ssl_context, server_hostname, timeout)
         return DeadlineStream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> typing.Any:
@@ -174,9 +167,18 @@ class GuardedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         is_allowed = is_allowed_host(f"{host}:{port}")
-        address = host if is_allowed else public_address_of(host, port)
-        stream = self._sync.connect_tcp(address, port, timeout, local_address, socket_options)
-        return DeadlineStream(stream, self._deadline)
+        addresses = [host] if is_allowed else public_addresses_of(host, self._deadline)
+        while True:
+            address = addresses.pop(0)
+            left = seconds_left(self._deadline, timeout)
+            try:
+                stream = self._sync.connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                # A machine without IPv6, or without IPv4, reaches only one kind.
+                if not addresses:
+                    raise
+            else:
+                return DeadlineStream(stream, self._deadline)
 
 
 def _checked(url: str) -> URL:
@@ -211,7 +213,7 @@ def _get(url: URL, deadline: float) -> Page | str:
             httpcore.ConnectionPool(network_backend=GuardedBackend(deadline)) as pool,
             pool.stream(
                 "GET",
-                url.href.partition("#")[0],
+                _request_url(url),
                 headers=headers,
                 extensions={"timeout": timeout},
             ) as response,
@@ -223,6 +225,16 @@ def _get(url: URL, deadline: float) -> Page | str:
         raise FetchFailed("The server could not be reached.") from error
     except (OSError, zlib.error) as error:
         raise FetchFailed("The server's answer could not be read.") from error
+
+
+def _request_url(url: URL) -> httpcore.URL:
+    """Hand on what one parser read: httpcore's own would read the address a second time."""
+    return httpcore.URL(
+        scheme=url.protocol.removesuffix(":"),
+        host=url.hostname,
+        port=int(url.port) if url.port else None,
+        target=url.pathname + url.search,
+    )
 
 
 def _read(url: URL, response: httpcore.Response) -> Page | str:

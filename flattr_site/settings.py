@@ -5,6 +5,7 @@ Nothing else reads the environment. Each variable is described, with its unit an
 """
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,6 +97,20 @@ STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", "")
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", "")
 STRIPE_CONNECT_WEBHOOK_SECRET = env.str("STRIPE_CONNECT_WEBHOOK_SECRET", "")
 MEANS_GAINED_TASK = "buttons.tasks.complete_presses"
+
+# Whom the page fetcher asks for names, `address` or `address:port`; without any, those that the
+# machine asks.
+
+
+def _name_server(text: str) -> tuple[str, int]:
+    try:
+        server = urlsplit(f"//{text}")
+        return str(ip_address(server.hostname or "")), server.port or 53
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DNS_SERVERS: {text!r} is no address of a server.") from error
+
+
+DNS_SERVERS: list[tuple[str, int]] = env.list("DNS_SERVERS", [], subcast=_name_server)
 
 # The page fetcher may reach these although they are private: the sandbox's own blog.
 FETCH_ALLOWED_HOSTS: list[str] = env.list("FETCH_ALLOWED_HOSTS", [])

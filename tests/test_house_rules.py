@@ -255,6 +255,7 @@ DISTRIBUTION_OF = {
     "dj_database_url": "dj-database-url",
     "dj_email_url": "dj-email-url",
     "django": "Django",
+    "dns": "dnspython",
     "django_ratelimit": "django-ratelimit",
     "django_redis": "django-redis",
     "psycopg2": "psycopg2-binary",

@@ -1,7 +1,7 @@
 """Alice and Bob with means, a page of Bob's, and the click window."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -9,6 +9,7 @@ from accounts.models import User
 from buttons import nonces
 from buttons.models import Thing
 from tests.buttons.people import Window, give_means, make_thing
+from tests.buttons.servers import NameServer
 
 
 @pytest.fixture
@@ -43,3 +44,12 @@ def waited(monkeypatch) -> Callable[[], None]:
 @pytest.fixture
 def window(client, waited) -> Window:
     return Window(client, waited)
+
+
+@pytest.fixture
+def names(settings) -> Iterator[NameServer]:
+    """What names lead to, instead of what the world's servers say."""
+    server = NameServer()
+    settings.DNS_SERVERS = [server.address]
+    yield server
+    server.stop()

@@ -2,11 +2,11 @@
 
 import gzip
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 
+import dns.name
+import dns.resolver
 import httpcore
 import pytest
 
@@ -19,65 +19,7 @@ from buttons.fetch import (
     fetch_page,
     is_public_address,
 )
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-
-
-class Listener:
-    """A server on the loopback that answers as told, and remembers every connection."""
-
-    def __init__(self) -> None:
-        self.connections: list[tuple[str, int]] = []
-        self.requests: list[tuple[str, dict[str, str]]] = []
-        self.answers: dict[str, Answer] = {}
-        listener = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def setup(self) -> None:
-                listener.connections.append(self.client_address)
-                super().setup()
-
-            def do_GET(self) -> None:
-                listener.requests.append((self.path, dict(self.headers)))
-                answer = listener.answers.get(self.path, html("<p>tea"))
-                try:
-                    answer(self)
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
-
-            def log_message(self, *args: object) -> None:
-                """Say nothing: the tests read what was remembered."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def url(self, path: str = "/") -> str:
-        return f"http://{self.host}{path}"
-
-
-def html(text: str | bytes, content_type: str = "text/html", **headers: str) -> Answer:
-    body = text.encode() if isinstance(text, str) else text
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Type", content_type)
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
-def status(code: int, location: str = "") -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(code)
-        if location:
-            handler.send_header("Location", location)
-        handler.end_headers()
-
-    return answer
+from tests.buttons.servers import Listener, NameServer, drip, html, status
 
 
 @pytest.fixture
@@ -86,8 +28,7 @@ def listener(settings) -> Iterator[Listener]:
     listener = Listener()
     settings.FETCH_ALLOWED_HOSTS = [listener.host]
     yield listener
-    listener.server.shutdown()
-    listener.server.server_close()
+    listener.stop()
 
 
 @pytest.fixture
@@ -95,22 +36,21 @@ def canary(settings) -> Iterator[Listener]:
     """A private server that nobody may reach: a connection is a hole."""
     listener = Listener()
     yield listener
-    listener.server.shutdown()
-    listener.server.server_close()
+    listener.stop()
     assert listener.connections == []
 
 
 @pytest.fixture
-def names(monkeypatch):
-    """What names resolve to, instead of what the world's servers say."""
-    known: dict[str, list[list[str]]] = {}
+def connected(monkeypatch) -> list[tuple[str, int, float]]:
+    """Where connections would go to, and how long each may take; none is opened."""
+    tried: list[tuple[str, int, float]] = []
 
-    def resolve(host: str, port: int) -> list[str]:
-        answers = known[host]
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+    def connect(self: object, host: str, port: int, timeout: float, *rest: object) -> None:
+        tried.append((host, port, timeout))
+        raise httpcore.ConnectError
 
-    monkeypatch.setattr(fetch, "resolve", resolve)
-    return known
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+    return tried
 
 
 @pytest.mark.parametrize(
@@ -204,37 +144,109 @@ def test_no_spelling_of_this_machine_is_connected_to(canary, host):
         fetch_page(f"http://{host}:{port}/")
 
 
-def test_a_name_that_leads_into_a_private_network_is_not_connected_to(canary, names):
-    names["blog.example"] = [["127.0.0.1"]]
+def test_a_name_that_leads_into_a_private_network_is_not_connected_to(connected, names):
+    names.tell("blog.example", ["127.0.0.1"])
     with pytest.raises(FetchRefused):
         fetch_page("http://blog.example/")
+    assert connected == []
 
 
-def test_one_private_address_among_public_ones_is_enough_to_refuse(names, monkeypatch):
-    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", pytest.fail)
-    names["blog.example"] = [["8.8.8.8", "10.0.0.1"]]
+@pytest.mark.parametrize("addresses", [["8.8.8.8", "10.0.0.1"], ["8.8.8.8", "fd00::1"]])
+def test_one_private_address_among_public_ones_is_enough_to_refuse(connected, names, addresses):
+    names.tell("blog.example", addresses)
     with pytest.raises(FetchRefused):
         fetch_page("http://blog.example/")
+    assert connected == []
 
 
-def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(names, monkeypatch):
+def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(connected, names):
     """A rebinding name is public when it is asked first and private when it is asked again."""
-    names["blog.example"] = [["8.8.8.8"], ["127.0.0.1"]]
-    connected: list[tuple[object, ...]] = []
-
-    def connect(self: object, host: str, port: int, *rest: object) -> None:
-        connected.append((host, port))
-        raise httpcore.ConnectError
-
-    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+    names.tell("blog.example", ["8.8.8.8"], ["127.0.0.1"])
     with pytest.raises(FetchFailed):
         fetch_page("http://blog.example/")
-    assert connected == [("8.8.8.8", 80)]
-    assert names["blog.example"] == [["127.0.0.1"]]
+    assert [(host, port) for host, port, _ in connected] == [("8.8.8.8", 80)]
+    assert names.asked == [("blog.example", "A"), ("blog.example", "AAAA")]
+
+
+def test_where_one_address_cannot_be_reached_the_next_is_tried_and_three_at_most(connected, names):
+    names.tell("blog.example", ["8.8.8.8", "8.8.4.4", "2606:4700::1", "2606:4700::2"])
+    with pytest.raises(FetchFailed):
+        fetch_page("https://blog.example/")
+    tried = [host for host, _, _ in connected]
+    assert len(tried) == 3
+    assert [":" in host for host in tried] == [False, True, False]
+
+
+def test_the_address_that_can_be_reached_is_read(listener, names, monkeypatch):
+    names.tell("blog.example", ["8.8.8.8", "2606:4700::1"])
+    real = httpcore.SyncBackend.connect_tcp
+
+    def connect(self, host: str, port: int, *rest: object) -> httpcore.NetworkStream:
+        if host == "8.8.8.8":
+            raise httpcore.ConnectError
+        return real(self, "127.0.0.1", listener.port, *rest)
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+    assert fetch_page("http://blog.example/").text == "<p>tea"
+
+
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+def test_a_name_server_that_knows_only_one_kind_of_address_is_enough(connected, names, kind):
+    names.broken = {kind}
+    names.tell("blog.example", ["8.8.8.8", "2606:4700::1"])
+    with pytest.raises(FetchFailed, match="could not be reached"):
+        fetch_page("http://blog.example/")
+    assert [":" in host for host, _, _ in connected] == [kind == "A"]
+
+
+def test_a_name_server_that_is_silent_ends_at_the_deadline(connected, names, monkeypatch):
+    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.3)
+    names.silent = {"A", "AAAA"}
+    began = time.monotonic()
+    with pytest.raises(FetchFailed, match="in time"):
+        fetch_page("http://blog.example/")
+    assert time.monotonic() - began < 2
+    assert connected == []
+
+
+def test_connecting_may_take_what_is_left_until_the_deadline(connected, names, monkeypatch):
+    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 2)
+    names.tell("blog.example", ["8.8.8.8"])
+    with pytest.raises(FetchFailed):
+        fetch_page("http://blog.example/")
+    assert 0 < connected[0][2] <= 2
+
+
+@pytest.fixture
+def machine(names: NameServer, settings, monkeypatch) -> NameServer:
+    """The name server of the machine itself, which lies in a domain of its operator's."""
+    settings.DNS_SERVERS = []
+    host, port = names.address
+
+    def read(self: dns.resolver.Resolver, path: object) -> None:
+        self.nameservers, self.port = [host], port
+        self.search = [dns.name.from_text("corp.example")]
+        self.use_search_by_default = True
+
+    monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", read)
+    return names
+
+
+def test_without_a_setting_the_machines_own_name_servers_are_asked(connected, machine):
+    machine.tell("blog.example", ["8.8.8.8"])
+    with pytest.raises(FetchFailed, match="could not be reached"):
+        fetch_page("http://blog.example/")
+
+
+def test_a_name_is_never_completed_by_the_machines_own_domain(connected, machine):
+    machine.tell("blog.example.corp.example", ["8.8.8.8"])
+    with pytest.raises(FetchFailed, match="does not exist"):
+        fetch_page("http://blog.example/")
+    assert {name for name, _ in machine.asked} == {"blog.example"}
 
 
 def test_tls_asks_for_the_name_and_not_for_the_address(names, monkeypatch):
-    names["blog.example"] = [["8.8.8.8"]]
+    names.tell("blog.example", ["8.8.8.8"])
     asked: list[str | None] = []
 
     class Stream(httpcore.NetworkStream):
@@ -281,11 +293,22 @@ def test_a_redirect_to_what_is_no_public_page_is_refused(listener, location):
         fetch_page(listener.url())
 
 
-def test_a_redirect_from_https_to_http_is_refused():
-    with pytest.raises(FetchRefused):
-        fetch._redirect_target("https://blog.example/", "http://blog.example/")
-    secured = fetch._redirect_target("http://blog.example/", "https://blog.example/")
-    assert secured == "https://blog.example/"
+@pytest.mark.parametrize("page", ["https://blog.example/", "HTTPS://Blog.example/"])
+def test_a_redirect_from_https_to_http_is_refused(monkeypatch, page):
+    monkeypatch.setattr(fetch, "_get", lambda url, deadline: "http://blog.example/")
+    with pytest.raises(FetchRefused, match="https to http"):
+        fetch_page(page)
+
+
+def test_a_redirect_from_http_to_https_is_followed(monkeypatch):
+    gone_to: list[str] = []
+
+    def get(url, deadline):
+        gone_to.append(url.href)
+        return "https://blog.example/" if len(gone_to) == 1 else fetch.Page(url.href, "", "")
+
+    monkeypatch.setattr(fetch, "_get", get)
+    assert fetch_page("http://blog.example/").url == "https://blog.example/"
 
 
 def test_three_redirects_are_followed_and_four_are_not(listener):
@@ -357,14 +380,7 @@ def test_an_old_charset_is_read(listener):
 
 def test_a_page_that_drips_ends_at_the_deadline(listener, monkeypatch):
     monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.6)
-
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        for letter in b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200:
-            handler.wfile.write(bytes([letter]))
-            handler.wfile.flush()
-            time.sleep(0.05)
-
-    listener.answers["/"] = drip
+    listener.answers["/"] = drip(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200, 0.05)
     began = time.monotonic()
     with pytest.raises(FetchFailed):
         fetch_page(listener.url())
@@ -377,6 +393,11 @@ def test_a_server_that_speaks_nonsense_fails(listener):
         fetch_page(listener.url())
 
 
-def test_a_name_that_is_not_there_fails():
-    with pytest.raises(FetchFailed):
+def test_a_name_that_is_not_there_fails(names):
+    with pytest.raises(FetchFailed, match="does not exist"):
         fetch_page("http://blog.invalid/")
+
+
+def test_a_name_with_a_part_that_is_too_long_fails(names):
+    with pytest.raises(FetchFailed):
+        fetch_page(f"http://{'a' * 64}.example/")

@@ -68,6 +68,8 @@ def test_what_belongs_to_a_sandbox_is_refused_in_production(name, value):
         ("DEFAULT_CURRENCY", "CHF", "JPY"),
         ("CURRENCIES", "EUR,USD", "EUR,KWD"),
         ("CURRENCIES", "EUR,USD", "USD,GBP"),
+        ("DNS_SERVERS", "9.9.9.9,[2620:fe::fe]:5353", "9.9.9.9,dns.quad9.net"),
+        ("DNS_SERVERS", "127.0.0.1:53", "127.0.0.1:port"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_named(name, allowed, refused):
