@@ -138,6 +138,10 @@ class Site(models.Model):
     def __str__(self) -> str:
         return self.origin
 
+    @property
+    def host(self) -> str:
+        return host_of(self.origin)
+
 
 class TrustedSite(models.Model):
     """A patron lets one click record a flattr on a site, for as long as its proof is the same one.

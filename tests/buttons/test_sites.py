@@ -1,8 +1,10 @@
 """Whole sites: a token of the site's own where only who runs it can write, and nothing less."""
 
+import time
+
 import pytest
 
-from buttons import sites, tasks
+from buttons import fetch, sites, tasks
 from buttons.fetch import FetchFailed, Page
 from buttons.flattrs import OwnThing, record_flattr
 from buttons.models import Claim, Flattr, Site
@@ -26,11 +28,11 @@ ORIGIN = "https://blog.example"
 
 
 @pytest.fixture
-def web(monkeypatch) -> dict[str, Page]:
+def web(monkeypatch, names) -> dict[str, Page]:
     """The pages that the fetcher finds, by their address."""
     pages: dict[str, Page] = {}
 
-    def fetch(url: str) -> Page:
+    def fetch(url: str, deadline: float | None = None) -> Page:
         if url not in pages:
             raise FetchFailed("The page answered with status 404.")
         return pages[url]
@@ -109,6 +111,71 @@ def test_an_error_page_in_place_of_the_file_proves_nothing(bob, web):
     assert check_site(site).state == "unproven"
 
 
+def record(site: Site, text: str = "flattr-site={}") -> list[str]:
+    return [f'"{text.format(site.token)}"']
+
+
+def test_a_record_of_the_domain_name_system_proves_the_site(bob, web, names):
+    site = start_site(bob, ORIGIN)
+    names.tell("_flattr.blog.example", ['"v=spf1 -all"', *record(site)], kind="TXT")
+    checked = check_site(site)
+    assert (checked.state, checked.how) == ("proven", sites.IN_RECORD)
+
+
+def test_a_record_in_two_pieces_is_one_line(bob, web, names):
+    site = start_site(bob, ORIGIN)
+    pieces = f'"flattr-site={site.token[:9]}" "{site.token[9:].upper()}"'
+    names.tell("_flattr.blog.example", [pieces], kind="TXT")
+    assert check_site(site).state == "proven"
+
+
+@pytest.mark.parametrize(
+    "name", ["blog.example", "_flattr.example", "_flattr.www.blog.example", "flattr.blog.example"]
+)
+def test_a_record_of_another_name_proves_nothing_here(bob, web, names, name):
+    """`_flattr.example` is its owner's, who does not own every name below: subdomains are apart."""
+    site = start_site(bob, ORIGIN)
+    names.tell(name, record(site), kind="TXT")
+    assert check_site(site).state == "unproven"
+
+
+@pytest.mark.parametrize("text", ["{}", "x flattr-site={}", "flattr-site={}x", "flattr-id={}"])
+def test_another_record_of_the_name_proves_nothing(bob, web, names, text):
+    site = start_site(bob, ORIGIN)
+    names.tell("_flattr.blog.example", record(site, text), kind="TXT")
+    assert check_site(site).state == "unproven"
+
+
+def test_a_record_holds_while_the_site_itself_is_away(bob, web, names):
+    site = start_site(bob, ORIGIN)
+    web[f"{ORIGIN}/"] = html("")
+    names.tell("_flattr.blog.example", record(site), kind="TXT")
+    assert check_site(site).state == "proven"
+    web.clear()
+    assert check_site(site).attempts == 0
+
+
+def test_two_peoples_records_freeze_both(bob, carol, web, names):
+    bobs, carols = start_site(bob, ORIGIN), start_site(carol, ORIGIN)
+    names.tell("_flattr.blog.example", record(bobs) + record(carols), kind="TXT")
+    assert (check_site(bobs).state, check_site(carols).state) == ("frozen", "frozen")
+
+
+def test_a_name_server_in_trouble_is_said_so(bob, web, names):
+    site = start_site(bob, ORIGIN)
+    web[f"{ORIGIN}/"] = html("")
+    names.broken = {"TXT"}
+    assert check_site(site).how == sites.NO_ANSWER
+
+
+def test_all_places_of_a_site_are_read_before_one_deadline(names, monkeypatch):
+    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.4)
+    names.silent = {"TXT", "A", "AAAA"}
+    began = time.monotonic()
+    assert "in time" in look_at_site(ORIGIN).error
+    assert time.monotonic() - began < 0.9
+
+
 def test_each_subdomain_and_scheme_is_a_site_of_its_own(bob, web):
     prove(bob, web)
     for other in ("https://www.blog.example/", "https://a.blog.example/", "http://blog.example/"):
@@ -128,6 +195,12 @@ def test_a_token_is_good_for_its_own_site_and_person_only(bob, carol, web):
 def test_a_host_that_many_share_is_nobodys_site(bob, address):
     with pytest.raises(SharedHost):
         start_site(bob, address)
+
+
+def test_a_host_that_many_share_by_now_is_nobodys_any_more(bob, web):
+    site = Site.objects.create(origin="https://github.io", user=bob, token=sites.new_token())
+    web["https://github.io/"] = html(tag(site), "https://github.io/")
+    assert check_site(site).state == "unproven"
 
 
 def test_a_name_below_a_shared_host_is_a_site(bob):
@@ -227,6 +300,7 @@ def test_a_creator_starts_a_site_and_is_shown_the_lines(client, bob, web):
     shown = client.get("/things/").content.decode()
     assert f'&lt;meta name="flattr:site" content="{site.token}"&gt;' in shown
     assert f"flattr-site={site.token}" in shown
+    assert f'_flattr.blog.example. TXT "flattr-site={site.token}"' in shown
     web[f"{ORIGIN}/"] = html(tag(site))
     assert "Proven" in client.post(f"/sites/{site.pk}/check/", follow=True).content.decode()
 
