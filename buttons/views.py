@@ -38,7 +38,12 @@ from buttons.presses import Missing, drop_press, missing_of, press
 from buttons.responses import opened_by_other_sites
 from buttons.sessions import remember_press, remembered_presses
 from buttons.snippets import Wish, snippets_of
-from buttons.submissions import ContentNotSupported, OwnerUnknown, read_submission
+from buttons.submissions import (
+    ContentNotSupported,
+    OwnerUnknown,
+    read_submission,
+    submission_of,
+)
 from buttons.trust import site_to_trust, trusted_site_of
 from buttons.window import CLICK, TRUST, Look
 
@@ -93,6 +98,8 @@ def flattred(request: HttpRequest, flattr_id: int) -> HttpResponse:
         "origin": origin_of(flattr.thing.url),
         "trusted": trusted_site_of(flattr.patron, flattr.thing.url),
     }
+    if flattr.state in (Flattr.State.MADE, Flattr.State.WAITING):
+        context["look"] = Look(submission_of(flattr.thing), flattr.patron, flattr.thing)
     if context["can_undo"] and not context["trusted"]:
         context["site"] = site_to_trust(flattr.patron, flattr.thing)
         context["nonce"] = issue_nonce(request, f"{TRUST} {flattr.thing.url}")

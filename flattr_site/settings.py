@@ -161,6 +161,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "flattr_site.middleware.PermissionsPolicy",
+    "flattr_site.middleware.ErrorPages",
 ]
 
 ROOT_URLCONF = "flattr_site.urls"

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from accounts.rate_limits import too_many
+from accounts.rate_limits import rate_limited, too_many
 from funds import webhooks
 from funds.budgets import (
     budget_micros,
@@ -192,6 +192,7 @@ def top_up(request: HttpRequest, top_up_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+@rate_limited("close-top-up", "10/m")
 def close_top_up(request: HttpRequest, top_up_id: UUID) -> HttpResponse:
     found = get_object_or_404(user_of(request).top_ups, pk=top_up_id)
     try:

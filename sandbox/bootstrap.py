@@ -1,8 +1,10 @@
 """Create `.venv` and install the pinned requirements, with nothing but the standard library.
 
-The syntax stays old on purpose, so that an old Python says what is wrong instead of failing to
-parse the file.
+The syntax stays old on purpose, so that an old Python, 2.7 included, says what is wrong instead of
+failing to parse the file.
 """
+
+from __future__ import print_function
 
 import hashlib
 import os
@@ -36,7 +38,7 @@ def main():
             "Python's venv module did not work: install it (Debian: apt-get install python3-venv).",
         )
     _run(
-        [PYTHON, "-m", "pip", "install", *PIP_OPTIONS, "-r", LOCK],
+        [PYTHON, "-m", "pip", "install"] + PIP_OPTIONS + ["-r", LOCK],  # noqa: RUF005
         "pip could not install the requirements: its message above says why.",
     )
     with open(STAMP, "w") as stamp:

@@ -45,12 +45,7 @@ BANNER = """
 def run() -> None:
     """Start everything, say where it is, and keep it together until a signal or a failure."""
     folder = data_folder()
-    for name in PORTS:
-        if not is_free(port_of(name)):
-            raise SandboxError(
-                f"Port {port_of(name)} is taken: stop what uses it, or choose another one with "
-                f"`make run {name}=...`."
-            )
+    _require_free_ports()
     began_in_terminal = has_terminal()
     say("Starting Flattr ...")
     ready = folder / "ready"
@@ -67,6 +62,20 @@ def run() -> None:
         finally:
             ready.unlink(missing_ok=True)
             say("Stopping ...")
+
+
+def _require_free_ports() -> None:
+    users: dict[int, str] = {}
+    for name in PORTS:
+        port = port_of(name)
+        if port in users:
+            raise SandboxError(f"{users[port]} and {name} are both {port}: give each its own port.")
+        if not is_free(port):
+            raise SandboxError(
+                f"Port {port} is taken: stop what uses it, or choose another one with "
+                f"`make run {name}=...`."
+            )
+        users[port] = name
 
 
 def _prepare(parts: Parts, environment: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from django.template import Context, Engine
 from buttons.flattrs import SHOWN_STATES
 from buttons.models import Flattr
 
+ASK_AGAIN_SECONDS = 1
 CACHE_SECONDS = 60
 BADGES_MAX = 50
 ART = Engine().from_string((Path(__file__).parent / "art" / "badge.svg").read_text())
@@ -106,12 +107,15 @@ def counts_at(urls: Sequence[str], seen: int = 0) -> dict[str, int]:
     """Return how often the things at canonical URLs were flattred, at most a minute old.
 
     One query on two indexes however many there are, or none while Redis remembers. A page that was
-    told of a newer count says how much it has `seen`, and is not shown an older one.
+    told of a newer count says how much it has `seen`, and is not shown an older one; since anybody
+    may claim to have seen more, this asks the database once in a second for each thing at most.
     """
     keys = {url: f"badge:{hashlib.sha256(url.encode()).hexdigest()}" for url in urls}
     remembered = cache.get_many(keys.values())
     counts = {
-        url: int(remembered[key]) for url, key in keys.items() if remembered.get(key, -1) >= seen
+        url: int(remembered[key])
+        for url, key in keys.items()
+        if key in remembered and (remembered[key] >= seen or not _may_ask_again(key))
     }
     if unknown := [url for url in keys if url not in counts]:
         shown = Flattr.objects.filter(thing__url__in=unknown, state__in=SHOWN_STATES)
@@ -120,3 +124,7 @@ def counts_at(urls: Sequence[str], seen: int = 0) -> dict[str, int]:
         cache.set_many({keys[url]: count for url, count in fresh.items()}, CACHE_SECONDS)
         counts |= fresh
     return counts
+
+
+def _may_ask_again(key: str) -> bool:
+    return bool(cache.add(f"{key}:asked", 1, ASK_AGAIN_SECONDS))

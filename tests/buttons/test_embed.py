@@ -196,6 +196,15 @@ def test_a_page_that_was_told_of_a_newer_count_is_shown_it(client, patron, tea):
 
 
 @pytest.mark.django_db
+def test_a_made_up_newer_count_asks_once_a_second_at_most(client, tea, django_assert_num_queries):
+    badge(client, seen="999999999")
+    with django_assert_num_queries(1):
+        badge(client, seen="999999999")
+    with django_assert_num_queries(0):
+        badge(client, seen="999999998")
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("seen", ["-1", "x", "1" * 50, "٣"])
 def test_nonsense_about_a_newer_count_is_ignored(client, seen):
     assert badge(client, seen=seen).status_code == 200

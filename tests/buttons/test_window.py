@@ -248,6 +248,25 @@ def test_the_window_says_that_an_owner_without_means_waits(client, patron, bob):
     assert "only who gives receives" in text(response)
 
 
+def test_the_result_says_that_the_flattr_waits_and_why(client, patron, bob, window):
+    make_thing(owner=bob)
+    client.force_login(patron)
+    shown = text(client.get(window.press(url=PAGE).url))
+    assert "Flattred, and waiting" in shown and "only who gives receives" in shown
+
+
+def test_the_result_is_shown_when_nobody_claims_the_page_any_more(client, patron, bob, window):
+    client.force_login(patron)
+    address = window.press(user_id="bob", url=PAGE).url
+    Claim.objects.update(state=Claim.State.REFUSED)
+    assert "nobody has proven yet" in text(client.get(address))
+
+
+def test_the_result_of_a_flattr_that_counts_says_nothing_of_waiting(client, patron, tea, window):
+    client.force_login(patron)
+    assert "wait" not in text(client.get(window.press(url=PAGE).url))
+
+
 def test_an_exempt_owner_receives_without_giving(client, patron, bob):
     type(bob).objects.filter(pk=bob.pk).update(is_exempt_from_means=True)
     make_thing(owner=bob)

@@ -127,6 +127,25 @@ def test_an_unknown_page_says_so(client, db):
     assert "There is no such page" in response.content.decode()
 
 
+@pytest.mark.parametrize("path", ["/no/such/page/", "/@nobody", "/flattr/1/"])
+def test_the_sandbox_says_so_as_well(client, alice, settings, path):
+    settings.DEBUG = True
+    client.force_login(alice)
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "There is no such page" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("get", "/submit/press/"), ("post", "/transparency/")]
+)
+def test_an_address_that_is_asked_the_wrong_way_says_so(client, db, method, path):
+    response = getattr(client, method)(path)
+    assert response.status_code == 405
+    assert response["Allow"] == {"get": "POST", "post": "GET, HEAD"}[method]
+    assert "Nothing was changed" in response.content.decode()
+
+
 def test_a_page_that_breaks_says_so_without_what_broke(rf):
     response = server_error(rf.get("/"))
     assert response.status_code == 500

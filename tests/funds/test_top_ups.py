@@ -553,6 +553,14 @@ def test_cancelling_closes_the_hosted_page(alice, client, stripe_sandbox):
     assert top_up.state == TopUp.State.EXPIRED
 
 
+def test_the_eleventh_closing_in_a_minute_is_refused(still_clock, alice, client, stripe_sandbox):
+    start_top_up(alice, 5 * UNIT)
+    address = reverse("funds:close-top-up", args=[alice.top_ups.get().pk])
+    client.force_login(alice)
+    answers = [client.post(address).status_code for _ in range(11)]
+    assert answers == [302] * 10 + [429]
+
+
 def test_the_webhook_address_refuses_large_bodies_and_reading(client, db):
     address = reverse("funds:webhook")
     assert client.get(address).status_code == 405

@@ -1,5 +1,6 @@
 """`make run` as a person meets it: started, stopped, and refused with one sentence."""
 
+import ast
 import os
 import pty
 import signal
@@ -128,6 +129,14 @@ def test_a_taken_port_is_one_sentence(tmp_path):
     assert len(refused.stderr.splitlines()) == 1
 
 
+def test_one_port_for_two_is_one_sentence(tmp_path):
+    environment = sandbox_environment(tmp_path)
+    refused = sandbox({**environment, "BLOG_PORT": environment["PORT"]}, "run")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("PORT and BLOG_PORT are both")
+    assert len(refused.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -157,3 +166,17 @@ def test_an_old_python_is_told_what_it_needs(tmp_path):
     refused = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert refused.returncode == 1
     assert refused.stderr.startswith("Flattr needs Python 3.11 or newer and found 3.9")
+
+
+def test_the_bootstrap_is_written_so_that_python_2_can_read_it():
+    """Where it could not, `make run` would end with a syntax error instead of the sentence."""
+    tree = ast.parse((ROOT / "sandbox" / "bootstrap.py").read_text())
+    too_new = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.Nonlocal)
+    found = [node for node in ast.walk(tree) if isinstance(node, too_new)]
+    lists = [node for node in ast.walk(tree) if isinstance(node, ast.List | ast.Tuple)]
+    assert (
+        found + [node for node in lists if any(isinstance(e, ast.Starred) for e in node.elts)] == []
+    )
+    assert "print_function" in [
+        name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names
+    ]
