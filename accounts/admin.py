@@ -31,12 +31,12 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         "date_joined",
     ]
     list_filter = ["kind", "currency", "is_exempt_from_means", "is_active", "is_staff"]
-    search_fields = ["username", "email", "display_name", "flattr_id"]
-    search_help_text = "Username, e-mail address, name, or flattr:id"
+    search_fields = ["username", "email", "display_name", "flattr_id", "old_flattr_number"]
+    search_help_text = "Username, e-mail address, name, flattr:id, or number at the first Flattr"
     readonly_fields = ["flattr_id", "date_joined", "last_login"]
     fieldsets = [
         (None, {"fields": ["email", "username", "password"]}),
-        ("Public", {"fields": ["display_name", "about", "kind", "flattr_id"]}),
+        ("Public", {"fields": ["display_name", "about", "kind", "flattr_id", "old_flattr_number"]}),
         ("Money", {"fields": ["currency", "is_exempt_from_means"]}),
         (
             "Rights",

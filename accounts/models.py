@@ -14,8 +14,10 @@ from django.db.models.functions import Lower
 FLATTR_ID_LETTERS = string.ascii_lowercase + string.digits
 
 USERNAME_RULE = RegexValidator(
-    r"^[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\Z",
-    "Use letters, digits, hyphens and underscores; begin and end with a letter or digit.",
+    # Not a number: the oldest buttons carry one in the place of a name.
+    r"^(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\Z",
+    "Use letters, digits, hyphens and underscores; begin and end with a letter or digit, and do "
+    "not use digits alone.",
 )
 
 
@@ -61,6 +63,14 @@ class User(AbstractUser):
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.INDIVIDUAL)
     currency = models.CharField(max_length=3, default=default_currency)
     flattr_id = models.CharField(max_length=6, unique=True, default=new_flattr_id, editable=False)
+    # Set by an admin who knows that it was theirs: whoever has the number owns the pages with it.
+    old_flattr_number = models.PositiveIntegerField(
+        "number at the first Flattr",
+        null=True,
+        blank=True,
+        unique=True,
+        help_text="Buttons from 2010 name their creator by this number instead of the username.",
+    )
     is_exempt_from_means = models.BooleanField(
         "receives without giving",
         default=False,

@@ -1,6 +1,9 @@
 """Which public usernames nobody may take: they would read as the site itself, or as an address."""
 
+import re
+
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.urls import URLPattern, URLResolver, get_resolver
 
 # What a stranger would take for the people who run the site, or for its machinery. Written as
@@ -20,6 +23,20 @@ RESERVED_WORDS = """
     widget withdraw withdrawal withdrawals www
 """
 RESERVED = frozenset(RESERVED_WORDS.split())
+
+
+NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+def named(name: str) -> Q:
+    """Return the condition that a button's `user_id` names a user: their username, in any case.
+
+    A number is the one that a button of 2010 got from the first Flattr, and never a key of this
+    database: those count people in another order.
+    """
+    if NUMBER.fullmatch(name):
+        return Q(old_flattr_number=int(name))
+    return Q(username__iexact=name)
 
 
 def fold(username: str) -> str:

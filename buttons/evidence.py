@@ -17,7 +17,7 @@ from django.conf import settings
 from buttons.canonical import UrlRefused, canonical_url, is_same_site, origin_of, without_fragment
 from buttons.fetch import Page
 from buttons.html_tokens import Attributes, start_tags
-from buttons.submissions import TITLE_LETTERS_MAX, USERNAME_PARAMETERS, plain_text
+from buttons.submissions import TITLE_LETTERS_MAX, name_in, plain_text
 
 SUBMIT_PATHS = ("/submit/auto", "/submit/auto/")
 # What strangers wrote is marked with these by blogs, forums and repositories.
@@ -93,7 +93,7 @@ def _judge(elements: list[Element], page_url: str, thing_url: str) -> Evidence:
         if tag == "a" and "flattrbutton" in attributes.get("class", "").lower():
             told = _old_markup(attributes)
             if _is_ours(told.get("url") or attributes.get("href", ""), base, ours):
-                user = told.get("uid") or told.get("owner") or default_user
+                user = name_in(told) or default_user
                 _note(evidence.how_by_username, user, BUTTON)
     return evidence
 
@@ -116,9 +116,9 @@ def _note_address(evidence: Evidence, address: str, ours: set[str], how: str) ->
     parameters = {name: values[0] for name, values in parse_qs(url.search[1:]).items()}
     if not _is_ours(parameters.get("url", ""), address, ours, must_be_named=True):
         return
-    named = next((parameters[name] for name in USERNAME_PARAMETERS if name in parameters), "")
-    _note(evidence.how_by_username, named, how)
-    if not named:
+    name = name_in(parameters)
+    _note(evidence.how_by_username, name, how)
+    if not name:
         _note(evidence.how_by_flattr_id, parameters.get("fid", "").lower(), how)
 
 

@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.usernames import named
 from buttons.evidence import Evidence, read_evidence
 from buttons.fetch import FetchError, fetch_page
 from buttons.models import Claim, Flattr, Site, Thing
@@ -296,12 +297,17 @@ def _people_named(evidence: Evidence) -> dict[int, str]:
     how_by_username = {name.lower(): how for name, how in evidence.how_by_username.items()}
     wanted = Q(flattr_id__in=evidence.how_by_flattr_id)
     for name in how_by_username:
-        wanted |= Q(username__iexact=name)
-    people = User.objects.filter(wanted, is_active=True).values_list("pk", "username", "flattr_id")
+        wanted |= named(name)
+    how_by_name = evidence.how_by_flattr_id | how_by_username
     return {
-        pk: how_by_username.get(username.lower()) or evidence.how_by_flattr_id[flattr_id]
-        for pk, username, flattr_id in people
+        user.pk: next(how_by_name[name] for name in _names_of(user) if name in how_by_name)
+        for user in User.objects.filter(wanted, is_active=True)
     }
+
+
+def _names_of(user: User) -> tuple[str, str, str]:
+    """Return what a button may call a user, the username first."""
+    return user.username.lower(), str(user.old_flattr_number), user.flattr_id
 
 
 def _write(claim: Claim | Site, now: datetime, state: str, *, how: str) -> None:

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from accounts.models import User
+from accounts.usernames import named
 from buttons.canonical import canonical_url
 from buttons.html_tokens import without_tags
 from buttons.models import Claim, Thing
@@ -119,19 +122,21 @@ def plain_text(value: object, letters_max: int) -> str:
     return "\n".join(line.strip() for line in lines).strip()[:letters_max].strip()
 
 
+def name_in(parameters: Mapping[str, Any]) -> str:
+    """Return what a button calls its creator; `0` is how the script of 2010 says nobody."""
+    told = (str(parameters.get(name) or "").strip() for name in USERNAME_PARAMETERS)
+    return next((name for name in told if name not in ("", "0")), "")
+
+
 def _claimant(parameters: Mapping[str, Any]) -> User | None:
     people = User.objects.filter(is_active=True)
-    named = next(
-        (str(parameters[name]) for name in USERNAME_PARAMETERS if parameters.get(name)), ""
-    ).strip()
+    name = name_in(parameters)
     flattr_id = str(parameters.get("fid") or "").strip().lower()
-    if not named and not flattr_id:
+    if not name and not flattr_id:
         return None
-    if "\x00" in named + flattr_id:
+    if "\x00" in name + flattr_id:
         raise OwnerUnknown
-    found = (
-        people.filter(username__iexact=named) if named else people.filter(flattr_id=flattr_id)
-    ).first()
+    found = people.filter(named(name) if name else Q(flattr_id=flattr_id)).first()
     if found is None:
         raise OwnerUnknown
     return found

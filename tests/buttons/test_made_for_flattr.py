@@ -137,6 +137,17 @@ def test_a_thing_is_found_by_its_number_and_any_slug(client, tea, end):
 
 
 @pytest.mark.django_db
+def test_the_window_knows_the_creator_by_the_number_of_an_old_button(client, bob):
+    type(bob).objects.filter(pk=bob.pk).update(old_flattr_number=12306)
+    assert client.get("/submit/auto", {"url": PAGE, "uid": "12306"}).context["look"].owner == bob
+    assert client.get("/submit/auto", {"url": PAGE, "uid": str(bob.pk)}).status_code == 404
+
+
+def test_the_zero_of_an_old_button_names_nobody_and_leaves_the_word_to_the_next(client, bob):
+    told = {"url": PAGE, "user_id": "0", "uid": " ", "fid": bob.flattr_id}
+    assert client.get("/submit/auto", told).context["look"].owner == bob
+
+
 @pytest.mark.parametrize("name", ["user_id", "uid", "owner", "user"])
 def test_an_owner_is_named_in_any_of_the_ways_seen(bob, name):
     assert read_submission({"url": PAGE, name: "Bob"}).claimant == bob

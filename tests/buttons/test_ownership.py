@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from buttons import ownership, tasks
@@ -180,6 +181,50 @@ def test_a_button_on_the_page_makes_its_user_the_owner(bob, pages):
 def test_a_flattr_id_on_the_page_makes_its_user_the_owner(bob, pages):
     pages[PAGE] = f'<meta name="flattr:id" content="{bob.flattr_id.upper()}">'
     assert check_claim(claim_of(bob)).state == "proven"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "button",
+    [
+        f'<a href="{LINK.replace("bob", "12306")}">',
+        f'{SCRIPT}<a class="FlattrButton" rev="flattr;uid:12306;" href="{PAGE}">',
+        f'<script src="{OURS}/button.js?uid=12306"></script><a class="FlattrButton" href="/tea">',
+    ],
+)
+def test_the_number_of_an_old_button_makes_its_user_the_owner(bob, pages, button):
+    type(bob).objects.filter(pk=bob.pk).update(old_flattr_number=12306)
+    pages[PAGE] = button
+    claim = check_claim(claim_of(bob))
+    assert (claim.state, claim.how) == ("proven", "The button is on the page.")
+
+
+@pytest.mark.django_db
+def test_the_number_of_an_old_button_is_never_a_key_of_this_database(bob, pages):
+    """Whoever signed up as the n-th person here has nothing to do with number n at the first."""
+    pages[PAGE] = f'<a href="{LINK.replace("bob", str(bob.pk))}">'
+    assert check_claim(claim_of(bob)).state == "unproven"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("number", ["012306", "12306000000", "0", "-12306", "\uff11\uff12"])
+def test_what_is_no_number_of_an_old_button_names_nobody(bob, pages, number):
+    type(bob).objects.filter(pk=bob.pk).update(old_flattr_number=12306)
+    pages[PAGE] = f'<a href="{LINK.replace("bob", number)}">'
+    assert check_claim(claim_of(bob)).state == "unproven"
+
+
+@pytest.mark.django_db
+def test_a_proof_is_looked_at_again_after_a_month_and_not_before(bob, pages):
+    pages[PAGE] = button_of("bob")
+    claim = check_claim(claim_of(bob))
+    Claim.objects.update(next_check_at=F("next_check_at") - timedelta(days=29, hours=23))
+    assert tasks.check_claims() == 0
+    Claim.objects.update(next_check_at=F("next_check_at") - timedelta(hours=2))
+    assert tasks.check_claims() == 1
+    claim.refresh_from_db()
+    assert claim.state == "proven"
+    assert claim.next_check_at and claim.next_check_at > timezone.now() + timedelta(days=29)
 
 
 @pytest.mark.django_db

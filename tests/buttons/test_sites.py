@@ -14,6 +14,8 @@ from buttons.ownership import (
     check_site,
     check_thing,
     decide_site,
+    due_sites,
+    recheck_claims_of,
     settle_claims,
     settle_site,
     start_site,
@@ -277,6 +279,15 @@ def test_a_site_that_is_away_keeps_its_proof_for_a_while_and_its_things_lapse_wi
         check_thing(thing.pk)
     thing.refresh_from_db()
     assert thing.owner is None
+
+
+def test_a_proof_of_a_site_is_looked_at_again_after_a_month_and_before_a_withdrawal(bob, web):
+    site = prove(bob, web)
+    assert site.next_check_at and site.checked_at
+    assert (site.next_check_at - site.checked_at).days == 30
+    assert due_sites(10) == []
+    recheck_claims_of(bob)
+    assert due_sites(10) == [site]
 
 
 def test_the_tick_looks_at_a_site_whose_proof_is_old(bob, web):
