@@ -7,7 +7,7 @@ scripts, text fields and templates. A button for another page says nothing about
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -17,7 +17,12 @@ from django.conf import settings
 from buttons.canonical import UrlRefused, canonical_url, is_same_site, origin_of, without_fragment
 from buttons.fetch import Page
 from buttons.html_tokens import Attributes, start_tags
-from buttons.submissions import TITLE_LETTERS_MAX, name_in, plain_text
+from buttons.submissions import (
+    DESCRIPTION_LETTERS_MAX,
+    TITLE_LETTERS_MAX,
+    name_in,
+    plain_text,
+)
 
 SUBMIT_PATHS = ("/submit/auto", "/submit/auto/")
 # What strangers wrote is marked with these by blogs, forums and repositories.
@@ -38,11 +43,14 @@ Element = tuple[str, Attributes, str]
 
 @dataclass
 class Evidence:
-    """The people named on a page, and how; the page's own title."""
+    """The people named on a page, and how; what the page, and each one's button, say of it."""
 
     how_by_username: dict[str, str] = field(default_factory=dict)
     how_by_flattr_id: dict[str, str] = field(default_factory=dict)
+    told_by_name: dict[str, Mapping[str, str]] = field(default_factory=dict)
     title: str = ""
+    description: str = ""
+    is_elsewhere: bool = False
 
 
 def read_evidence(page: Page, thing_url: str) -> Evidence:
@@ -53,9 +61,9 @@ def read_evidence(page: Page, thing_url: str) -> Evidence:
     try:
         page_url = canonical_url(page.url)
     except UrlRefused:
-        return Evidence()
+        return Evidence(is_elsewhere=True)
     if not is_same_site(page_url, thing_url):
-        return Evidence()
+        return Evidence(is_elsewhere=True)
     if page.content_type == "text/plain":
         return _read_text(page.text, [thing_url, page_url])
     return _judge(list(_elements(page.text)), page_url, thing_url)
@@ -71,7 +79,7 @@ def _elements(text: str) -> Iterator[Element]:
 def _judge(elements: list[Element], page_url: str, thing_url: str) -> Evidence:
     titles = (inside for tag, _, inside in elements if tag == "title")
     title = plain_text(next(titles, ""), TITLE_LETTERS_MAX).replace("\n", " ")
-    evidence = Evidence(title=title)
+    evidence = Evidence(title=title, description=_description(elements))
     base = _resolve(page_url, _first(elements, "base", "href")) or page_url
     ours = {without_fragment(url) for url in (thing_url, page_url)}
     canonical = _canonical_link(elements, base)
@@ -89,12 +97,12 @@ def _judge(elements: list[Element], page_url: str, thing_url: str) -> Evidence:
         if not has_script:
             continue
         if tag == "flattr-button" and _is_ours(attributes.get("url", ""), base, ours):
-            _note(evidence.how_by_username, attributes.get("user", ""), BUTTON)
+            _note_button(evidence, attributes, attributes.get("user", ""))
         if tag == "a" and "flattrbutton" in attributes.get("class", "").lower():
             told = _old_markup(attributes)
             if _is_ours(told.get("url") or attributes.get("href", ""), base, ours):
-                user = name_in(told) or default_user
-                _note(evidence.how_by_username, user, BUTTON)
+                words = {"title": attributes.get("title", ""), "lang": attributes.get("lang", "")}
+                _note_button(evidence, words | told, name_in(told) or default_user)
     return evidence
 
 
@@ -117,9 +125,26 @@ def _note_address(evidence: Evidence, address: str, ours: set[str], how: str) ->
     if not _is_ours(parameters.get("url", ""), address, ours, must_be_named=True):
         return
     name = name_in(parameters)
+    flattr_id = parameters.get("fid", "").lower()
+    evidence.told_by_name.setdefault(name.lower() or flattr_id, parameters)
     _note(evidence.how_by_username, name, how)
     if not name:
-        _note(evidence.how_by_flattr_id, parameters.get("fid", "").lower(), how)
+        _note(evidence.how_by_flattr_id, flattr_id, how)
+
+
+def _note_button(evidence: Evidence, told: Mapping[str, str], name: str) -> None:
+    evidence.told_by_name.setdefault(name.strip().lower(), told)
+    _note(evidence.how_by_username, name, BUTTON)
+
+
+def _description(elements: list[Element]) -> str:
+    """Return what the page says of itself to search engines, which its visitors need not see."""
+    said = (
+        attributes.get("content", "")
+        for tag, attributes, _ in elements
+        if tag == "meta" and attributes.get("name", "").lower() == "description"
+    )
+    return plain_text(next(said, ""), DESCRIPTION_LETTERS_MAX)
 
 
 def _note(how_by_name: dict[str, str], name: str, how: str) -> None:

@@ -48,6 +48,15 @@ class Thing(models.Model):
     category = models.CharField(max_length=20, blank=True, default="")
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     is_hidden = models.BooleanField(default=False)
+    # Whose words the above are: an owner's, or for lack of one those of whoever flattred first.
+    described_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        db_index=False,
+        related_name="+",
+    )
+    is_edited = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

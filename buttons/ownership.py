@@ -6,7 +6,7 @@ transaction, and what it says is settled in one that holds the months' lock, so 
 either the owner before or the owner after.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -20,6 +20,7 @@ from buttons.fetch import FetchError, fetch_page
 from buttons.models import Claim, Flattr, Site, Thing
 from buttons.months import Held, hold_months_shared
 from buttons.sites import SiteFindings, look_at_site, new_token, proven_site, site_origin
+from buttons.submissions import Words, read_words
 from funds.hints import hint
 
 PROOF_DAYS = 30
@@ -42,6 +43,7 @@ LEASE = timedelta(minutes=10)
 CHECK_TASK = "buttons.tasks.check_claims"
 
 NOT_FOUND = "Your button is not on the page yet."
+ELSEWHERE = "The page leads to another site."
 ANOTHERS_BUTTON = "The page carries another person's button, and not yours."
 DISPUTED = "More than one person is said to own this page. An admin decides."
 WHOLE_SITE = "The whole site is proven to be yours."
@@ -70,7 +72,9 @@ class Findings:
 
     how_by_user: dict[int, str]
     error: str = ""
-    title: str = ""
+    # What the page says of itself, with what each one's button adds; nothing if it was not read.
+    words_by_user: dict[int, Words] = field(default_factory=dict)
+    words: Words | None = None
 
 
 def claim_thing(thing: Thing, user: User) -> Claim:
@@ -110,7 +114,17 @@ def look_at(url: str) -> Findings:
     except FetchError as error:
         return Findings({}, error=str(error))
     evidence = read_evidence(page, url)
-    return Findings(_people_named(evidence), title=evidence.title)
+    if evidence.is_elsewhere:
+        return Findings({}, error=ELSEWHERE)
+    own = Words(title=evidence.title, description=evidence.description)
+    findings = Findings({}, words=own)
+    for user, name, how in _people_named(evidence):
+        told = read_words(evidence.told_by_name.get(name, {}))
+        findings.how_by_user[user.pk] = how
+        findings.words_by_user[user.pk] = replace(
+            told, title=own.title or told.title, description=own.description or told.description
+        )
+    return findings
 
 
 @transaction.atomic
@@ -144,8 +158,8 @@ def settle_claims(thing_id: int, findings: Findings) -> None:
             not_found = ANOTHERS_BUTTON if how_by_user else NOT_FOUND
             _write_failure(claim, held.at, findings.error or not_found)
     _set_owner(thing, held)
-    if findings.title and not thing.title and thing.owner_id:
-        Thing.objects.filter(pk=thing.pk, title="").update(title=findings.title)
+    if thing.owner_id in how_by_user:
+        _take_words(thing, findings, held.at)
 
 
 def prove_by_site(thing: Thing) -> None:
@@ -292,17 +306,41 @@ def _recheck_things_of(site: Site, now: datetime) -> None:
     hint(CHECK_TASK)
 
 
-def _people_named(evidence: Evidence) -> dict[int, str]:
-    """Return the users whose button is on a page, and how each was named."""
+def _take_words(thing: Thing, findings: Findings, now: datetime) -> None:
+    """Let a thing say what its owner's page says, unless the owner wrote something else here.
+
+    Who flattrs first may say anything of a page, so those words last until there is an owner.
+    """
+    is_theirs = thing.described_by_id == thing.owner_id
+    if findings.words is None:
+        if not is_theirs:
+            # Proven with its site, without a look at the page: it is read soon.
+            wait = PROVEN_BACKOFF if findings.error else timedelta()
+            thing.claims.filter(user=thing.owner_id).update(next_check_at=now + wait)
+        return
+    if is_theirs and thing.is_edited:
+        return
+    assert thing.owner_id, "only an owner's page has the say"
+    words = findings.words_by_user.get(thing.owner_id, findings.words)
+    Thing.objects.filter(pk=thing.pk).update(
+        **{**asdict(words), "tags": list(words.tags)},
+        described_by=thing.owner_id,
+        is_edited=False,
+    )
+
+
+def _people_named(evidence: Evidence) -> list[tuple[User, str, str]]:
+    """Return the users whose button is on a page, what it calls each, and how it was found."""
     how_by_username = {name.lower(): how for name, how in evidence.how_by_username.items()}
     wanted = Q(flattr_id__in=evidence.how_by_flattr_id)
     for name in how_by_username:
         wanted |= named(name)
     how_by_name = evidence.how_by_flattr_id | how_by_username
-    return {
-        user.pk: next(how_by_name[name] for name in _names_of(user) if name in how_by_name)
-        for user in User.objects.filter(wanted, is_active=True)
-    }
+    found = []
+    for user in User.objects.filter(wanted, is_active=True):
+        name = next(name for name in _names_of(user) if name in how_by_name)
+        found.append((user, name, how_by_name[name]))
+    return found
 
 
 def _names_of(user: User) -> tuple[str, str, str]:

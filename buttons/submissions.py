@@ -7,7 +7,7 @@ The names of parameters are those of the auto-submit address that pages, feeds a
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db.models import Q
@@ -37,6 +37,18 @@ class ContentNotSupported(Exception):
 
 class OwnerUnknown(ContentNotSupported):
     """The button names a user who does not exist here."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said about a thing, in plain text of bounded length."""
+
+    title: str = ""
+    description: str = ""
+    language: str = ""
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,16 +94,19 @@ class Submission:
 def read_submission(parameters: Mapping[str, Any]) -> Submission:
     """Read the parameters of a button; raise UrlRefused or OwnerUnknown."""
     url = canonical_url(str(parameters.get("url", "")))
+    return Submission(url=url, claimant=_claimant(parameters), **asdict(read_words(parameters)))
+
+
+def read_words(parameters: Mapping[str, Any]) -> Words:
+    """Return what a button says about its page; what makes no sense is nothing."""
     language = str(parameters.get("language") or parameters.get("lang") or "").strip()
     category = str(parameters.get("category", "")).strip().lower()
-    return Submission(
-        url=url,
-        claimant=_claimant(parameters),
+    return Words(
         title=plain_text(parameters.get("title", ""), TITLE_LETTERS_MAX).replace("\n", " "),
         description=plain_text(parameters.get("description", ""), DESCRIPTION_LETTERS_MAX),
         language=language if LANGUAGE.fullmatch(language) else "",
         category=category if category in CATEGORIES else "",
-        tags=_tags(parameters.get("tags", "")),
+        tags=read_tags(parameters.get("tags", "")),
         is_hidden=str(parameters.get("hidden", "")).strip().lower() in ("1", "true", "yes", "on"),
     )
 
@@ -142,6 +157,7 @@ def _claimant(parameters: Mapping[str, Any]) -> User | None:
     return found
 
 
-def _tags(value: object) -> tuple[str, ...]:
+def read_tags(value: object) -> tuple[str, ...]:
+    """Return tags that are separated by commas, each once, and no more than a thing may have."""
     tags = (plain_text(tag, TAG_LETTERS_MAX).replace("\n", " ") for tag in str(value).split(","))
     return tuple(dict.fromkeys(tag for tag in tags if tag))[:TAGS_MAX]

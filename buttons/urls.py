@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from buttons import site_views, trust_views, views
+from buttons import description_views, site_views, trust_views, views
 
 TO_USER = RedirectView.as_view(pattern_name="buttons:user", permanent=True)
 
@@ -25,6 +25,7 @@ urlpatterns = [
     path("buttons/<slug:slug>/", views.snippet, name="platform"),
     path("things/", views.things, name="things"),
     path("things/<int:thing_id>/check/", views.check_now, name="check-now"),
+    path("things/<int:thing_id>/edit/", description_views.describe, name="describe"),
     path("sites/", site_views.start, name="start-site"),
     path("sites/<int:site_id>/check/", site_views.check_now, name="check-site"),
     path("thing/<int:thing_id>", views.thing_page, name="thing"),
