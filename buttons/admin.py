@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from buttons.listing import shown_flattrs
-from buttons.models import Claim, Flattr, Press, Site, Thing
+from buttons.models import Claim, Flattr, Press, Site, Subscription, Thing
 from buttons.ownership import check_claim, check_site, decide_claim, decide_site
 
 # Each fetches a page of up to ten seconds while the admin waits.
@@ -132,6 +132,24 @@ class FlattrAdmin(ReadOnlyAdmin):
     list_display = ["id", "patron", "thing", "month", "state", "created_at", "ended_at"]
     list_select_related = ["patron", "thing"]
     list_filter = ["state", "month"]
+    search_fields = ["patron__username", "patron__email", "thing__url", "thing__title"]
+    search_help_text = "Patron, address or title"
+    ordering = ["-pk"]
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin):
+    list_display = [
+        "id",
+        "patron",
+        "thing",
+        "first_month",
+        "next_month",
+        "last_month",
+        "cancelled_at",
+    ]
+    list_select_related = ["patron", "thing"]
+    list_filter = ["first_month", "cancelled_at"]
     search_fields = ["patron__username", "patron__email", "thing__url", "thing__title"]
     search_help_text = "Patron, address or title"
     ordering = ["-pk"]

@@ -4,10 +4,14 @@ A flattr moves no money; it says that a thing takes part when the month is divid
 the months' lock first and rows afterwards, so that it falls on one side of a close.
 """
 
-from django.db import IntegrityError, transaction
+from datetime import date, datetime
+from pathlib import Path
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from accounts.models import User
-from buttons.models import Claim, Flattr, Thing
+from buttons.models import Claim, Flattr, Month, Subscription, Thing
 from buttons.months import Held, hold_months_shared
 from buttons.ownership import claim_thing, prove_by_site
 from buttons.sites import proven_site
@@ -21,6 +25,10 @@ SHOWN_STATES = (
     Flattr.State.COUNTED,
     Flattr.State.EXPIRED,
 )
+
+RECORD_SUBSCRIBED = Path(__file__).with_name("record_subscribed.sql").read_text()
+# Presses wait for a close that waits for one such statement, so that it must not take long.
+SUBSCRIPTIONS_AT_ONCE = 5_000
 
 
 class FlattrRefused(Exception):
@@ -89,6 +97,42 @@ def record_flattr(patron: User, submission: Submission) -> Flattr:
 def flattr_thing(patron: User, thing: Thing) -> Flattr:
     """Record a flattr of a thing that exists."""
     return record_flattr(patron, submission_of(thing))
+
+
+def record_subscribed(month: date, *, stop_at: datetime | None = None) -> int:
+    """Record the flattrs that subscriptions lack in a month, and return how many were recorded.
+
+    Once for each subscription and month, whoever asks and however often. A month that was opened
+    for closing, or lies ahead, takes none. `stop_at` leaves the rest to the next call.
+    """
+    recorded = 0
+    while True:
+        with transaction.atomic():
+            looked_at, made = record_subscribed_batch(month)
+        recorded += made
+        if looked_at < SUBSCRIPTIONS_AT_ONCE or (stop_at and timezone.now() > stop_at):
+            return recorded
+
+
+def record_subscribed_batch(
+    month: date, subscription: Subscription | None = None
+) -> tuple[int, int]:
+    """Record one statement's worth; return how many subscriptions were due and got a flattr."""
+    held = hold_months_shared()
+    if month > held.month or Month.objects.filter(month__gte=month).exists():
+        return 0, 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            RECORD_SUBSCRIBED,
+            {
+                "month": month,
+                "at": held.at,
+                "subscription": subscription.pk if subscription else None,
+                "rows": SUBSCRIPTIONS_AT_ONCE,
+            },
+        )
+        looked_at, made = cursor.fetchone()
+    return looked_at, made
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from buttons.canonical import host_of
@@ -171,6 +171,67 @@ class TrustedSite(models.Model):
         return f"{self.patron} trusts {self.site}"
 
 
+# Neither cancelled nor through with its last month.
+SUBSCRIPTION_IS_OPEN = Q(cancelled_at__isnull=True) & (
+    Q(last_month__isnull=True) | Q(next_month__lte=F("last_month"))
+)
+
+
+class Subscription(models.Model):
+    """A patron flattrs a thing every month, until a last month or until they cancel.
+
+    Its months count by the calendar: one in which no flattr could be made is over all the same.
+    """
+
+    patron = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    thing = models.ForeignKey(Thing, on_delete=models.PROTECT, related_name="subscriptions")
+    # Whose the thing was once that was proven: what changes hands is not flattred unasked.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+    )
+    first_month = models.DateField()
+    last_month = models.DateField(null=True)
+    # The first month whose flattr is neither made nor settled otherwise.
+    next_month = models.DateField()
+    created_at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patron", "thing"],
+                condition=SUBSCRIPTION_IS_OPEN,
+                name="subscription_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_month__day=1)
+                & Q(next_month__day=1)
+                & Q(next_month__gte=F("first_month")),
+                name="subscription_counts_in_months",
+            ),
+            models.CheckConstraint(
+                condition=Q(last_month__isnull=True)
+                | Q(last_month__day=1) & Q(last_month__gte=F("first_month")),
+                name="subscription_ends_after_it_begins",
+            ),
+        ]
+        indexes = [
+            # What a month still lacks is found here, by every tick.
+            models.Index(
+                fields=["next_month"], condition=SUBSCRIPTION_IS_OPEN, name="subscription_due"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patron} subscribes to {self.thing}"
+
+
 class Flattr(models.Model):
     """One patron's click on one thing in one month. It moves no money.
 
@@ -199,6 +260,10 @@ class Flattr(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.MADE)
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    # Empty where the patron pressed.
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, null=True, related_name="flattrs", db_index=False
+    )
 
     class Meta:
         constraints = [
@@ -213,11 +278,21 @@ class Flattr(models.Model):
             models.UniqueConstraint(
                 fields=["patron", "thing"], condition=Q(state="waiting"), name="flattr_waits_once"
             ),
+            # What a subscription made is not made again in that month, also when it was undone.
+            models.UniqueConstraint(
+                fields=["subscription", "month"],
+                condition=Q(subscription__isnull=False),
+                name="flattr_subscribed_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["patron", "created_at"], name="flattr_of_patron"),
             # A badge counts a thing's flattrs from this index alone.
             models.Index(fields=["thing", "state"], name="flattr_of_thing"),
+            # Subscriptions make nothing again that was taken back; few are.
+            models.Index(
+                fields=["patron", "thing"], condition=Q(state="undone"), name="flattr_undone"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -39,6 +39,10 @@ def months_before(month: date, count: int) -> date:
     return date(years, index + 1, 1)
 
 
+def months_between(earlier: date, later: date) -> int:
+    return (later.year - earlier.year) * 12 + later.month - earlier.month
+
+
 def hold_months_shared() -> Held:
     """Keep any close from opening until this transaction ends, and return the open month.
 

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from buttons import description_views, site_views, trust_views, views
+from buttons import description_views, site_views, subscription_views, trust_views, views
 
 TO_USER = RedirectView.as_view(pattern_name="buttons:user", permanent=True)
 
@@ -18,6 +18,13 @@ urlpatterns = [
     path("flattr/<int:flattr_id>/", views.flattred, name="flattred"),
     path("flattr/<int:flattr_id>/undo/", views.undo, name="undo"),
     path("flattr/<int:flattr_id>/drop/", views.drop, name="drop"),
+    path("flattr/<int:flattr_id>/subscribe/", subscription_views.begin, name="subscribe"),
+    path("subscriptions/", subscription_views.subscriptions, name="subscriptions"),
+    path(
+        "subscriptions/<int:subscription_id>/cancel/",
+        subscription_views.cancel,
+        name="cancel-subscription",
+    ),
     path("press/<uuid:press_id>/", views.kept_press, name="kept-press"),
     path("press/<uuid:press_id>/drop/", views.give_up_press, name="drop-press"),
     path("flattrs/", views.flattrs, name="flattrs"),

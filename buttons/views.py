@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
@@ -35,7 +35,7 @@ from buttons.nonces import ARMED_AFTER_MS, NonceRefused, issue_nonce, spend_nonc
 from buttons.ownership import check_claim
 from buttons.platforms import HTML, PLATFORMS
 from buttons.presses import Missing, drop_press, missing_of, press
-from buttons.responses import opened_by_other_sites
+from buttons.responses import next_or, opened_by_other_sites
 from buttons.sessions import remember_press, remembered_presses
 from buttons.snippets import Wish, snippets_of
 from buttons.submissions import (
@@ -44,6 +44,7 @@ from buttons.submissions import (
     read_submission,
     submission_of,
 )
+from buttons.subscription_views import every_month, flattr_tabs
 from buttons.trust import site_to_trust, trusted_site_of
 from buttons.window import CLICK, TRUST, Look
 
@@ -96,14 +97,15 @@ def flattred(request: HttpRequest, flattr_id: int) -> HttpResponse:
         "can_undo": flattr.state == Flattr.State.MADE and flattr.month == current_month(),
         "flattrs": count_flattrs(flattr.thing),
         "origin": origin_of(flattr.thing.url),
+        "arm_ms": ARMED_AFTER_MS,
         "trusted": trusted_site_of(flattr.patron, flattr.thing.url),
+        "monthly": every_month(request, flattr),
     }
     if flattr.state in (Flattr.State.MADE, Flattr.State.WAITING):
         context["look"] = Look(submission_of(flattr.thing), flattr.patron, flattr.thing)
     if context["can_undo"] and not context["trusted"]:
         context["site"] = site_to_trust(flattr.patron, flattr.thing)
         context["nonce"] = issue_nonce(request, f"{TRUST} {flattr.thing.url}")
-        context["arm_ms"] = ARMED_AFTER_MS
     return render(request, "buttons/flattred.html", context)
 
 
@@ -120,7 +122,7 @@ def undo(request: HttpRequest, flattr_id: int) -> HttpResponse:
         messages.error(request, late.message)
     else:
         _tell_the_list(request, f"{undone.thing} is no longer among what you flattred.")
-    return redirect(_next_or(request, reverse("buttons:flattred", args=[flattr_id])))
+    return redirect(next_or(request, reverse("buttons:flattred", args=[flattr_id])))
 
 
 @login_required
@@ -136,7 +138,7 @@ def drop(request: HttpRequest, flattr_id: int) -> HttpResponse:
         messages.error(request, "This flattr no longer waits, so it stays as it is.")
     else:
         _tell_the_list(request, f"Your flattr for {dropped.thing} was given up. It cost nothing.")
-    return redirect(_next_or(request, reverse("buttons:flattred", args=[flattr_id])))
+    return redirect(next_or(request, reverse("buttons:flattred", args=[flattr_id])))
 
 
 @require_safe
@@ -176,6 +178,7 @@ def flattrs(request: HttpRequest) -> HttpResponse:
     context = {
         "month": patrons_month(patron),
         "missing": missing_of(patron),
+        "tabs": flattr_tabs(),
         "trusted_sites": patron.trusted_sites.select_related("site").order_by("site__origin"),
     }
     return render(request, "buttons/flattrs.html", context)
@@ -256,6 +259,8 @@ def _window(request: HttpRequest, look: Look, note: str = "", status: int = 200)
         "nonce": issue_nonce(request, look.url),
         "parameters": look.submission.as_parameters(),
     }
+    if look.flattr:
+        context["monthly"] = every_month(request, look.flattr)
     # `press` is what a click that could not be recorded adds, so that it is asked for.
     if not note and "press" not in request.GET and look.may_click:
         context["click_nonce"] = issue_nonce(request, f"{CLICK} {look.origin} {look.url}")
@@ -287,12 +292,3 @@ def _tell_the_list(request: HttpRequest, said: str) -> None:
     """Say what happened where a list comes next; a flattr's own page says it itself."""
     if request.POST.get("next"):
         messages.success(request, said)
-
-
-def _next_or(request: HttpRequest, path: str) -> str:
-    """Return the page of this site that a form names, or another one."""
-    wanted = request.POST.get("next", "")
-    is_ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}
-    )
-    return wanted if is_ours else path

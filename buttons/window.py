@@ -16,6 +16,7 @@ from buttons.trust import may_click
 # What a nonce is for, besides the press: a form of one kind is no form of another.
 CLICK = "click"
 TRUST = "trust"
+SUBSCRIBE = "subscribe"
 
 UNPROVEN = "unproven"
 DISPUTED = "disputed"

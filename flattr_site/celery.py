@@ -24,6 +24,7 @@ TICKS: tuple[str, ...] = (
     "buttons.tasks.complete_presses",
     "payouts.tasks.close_due_months",
     "payouts.tasks.follow_up_closes",
+    "payouts.tasks.flattr_subscriptions",
     "payouts.tasks.mail_statements",
     "payouts.tasks.mail_withdrawals",
     "payouts.tasks.check_books",

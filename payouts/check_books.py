@@ -125,6 +125,16 @@ CHECKS = (
         """,
     ),
     Check(
+        "subscribed_flattrs",
+        "What a subscription flattred is its patron's, on its thing, in one of its months.",
+        """
+        SELECT format('flattr %s', f.id)
+        FROM buttons_flattr AS f JOIN buttons_subscription AS s ON s.id = f.subscription_id
+        WHERE (f.patron_id, f.thing_id) <> (s.patron_id, s.thing_id)
+            OR f.month < s.first_month OR f.month > s.last_month OR f.month >= s.next_month
+        """,
+    ),
+    Check(
         "published_figures",
         "What everybody was told of a month is the sum of its statements.",
         """

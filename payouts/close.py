@@ -38,6 +38,7 @@ from django.db.models import Count, Max, Min, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from buttons.flattrs import record_subscribed
 from buttons.models import Month
 from buttons.months import (
     current_month,
@@ -145,6 +146,18 @@ def close_month(
                     raise
                 logger.exception("the close of %s is tried again", unclosed)
                 time.sleep(_pause(attempts).total_seconds())
+    record_subscribed_now()
+
+
+def record_subscribed_now(stop_at: datetime | None = None) -> int:
+    """Record what subscriptions lack in the open month, once every earlier month is closed.
+
+    Before that it is not known what waits; a flattr that waits is not made a second time.
+    """
+    month, unclosed = current_month(), first_unclosed_month()
+    if unclosed and unclosed < month:
+        return 0
+    return record_subscribed(month, stop_at=stop_at)
 
 
 def is_closed(month: date) -> bool:
@@ -197,6 +210,9 @@ def open_month(month: date, *, is_early: bool = False) -> None:
     """
     # Who comes by to help needs no lock to see that it was opened: it is never opened again.
     if not Month.objects.filter(pk=month).exists():
+        # Every tick of the month did so too, unless none came.
+        record_subscribed(month)
+        reached("open: subscriptions recorded")
         with transaction.atomic():
             held = hold_months_exclusively()
             reached("open: locked")

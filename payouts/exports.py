@@ -28,6 +28,7 @@ PATRON_HEADER = [
     "given_micros",
     "flattr",
     "flattred_at",
+    "is_subscribed",
     "thing",
     "url",
     "title",
@@ -174,6 +175,7 @@ def _flattr(flattr: Flattr, thing: Thing, creator: str) -> dict[str, Any]:
     return {
         "flattr": flattr.pk,
         "flattred_at": flattr.created_at.isoformat(timespec="microseconds"),
+        "is_subscribed": flattr.subscription_id is not None,
         "thing": thing.pk,
         "url": thing.url,
         "title": thing.title,

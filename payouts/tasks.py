@@ -46,6 +46,13 @@ def help_close() -> None:
         if timezone.now() > min(begun + HELP, idle_since + IDLE):
             return
         time.sleep(close.POLL.total_seconds())
+    close.record_subscribed_now(stop_at=begun + HELP)
+
+
+@shared_task
+def flattr_subscriptions() -> None:
+    """Record the flattrs that subscriptions lack in the open month."""
+    close.record_subscribed_now(stop_at=timezone.now() + HELP)
 
 
 @shared_task

@@ -1,32 +1,29 @@
-// Arms the button of the click window: only after it was visible for a while, and only for a fresh
-// press. A page that slips this window under a double click gains nothing (double-clickjacking).
+// Arms the buttons of the click window: only after they were visible for a while, and only for a
+// fresh press. A page that slips this window under a double click gains nothing (double-clickjacking).
 "use strict";
 {
-  const form = document.querySelector("form[data-arm-ms]");
-  const button = form && form.querySelector("[data-arm]");
-  let timer = 0;
-  let isFresh = false;
-  let isInView = true;
+  for (const form of document.querySelectorAll("form[data-arm-ms]")) {
+    const button = form.querySelector("[data-arm]");
+    let timer = 0;
+    let isFresh = false;
+    let isInView = true;
 
-  const disarm = () => {
-    clearTimeout(timer);
-    isFresh = false;
-    button.disabled = true;
-  };
+    const disarm = () => {
+      clearTimeout(timer);
+      isFresh = false;
+      button.disabled = true;
+    };
 
-  const arm = () => {
-    disarm();
-    if (document.visibilityState === "visible" && isInView) {
-      timer = setTimeout(() => { button.disabled = false; }, Number(form.dataset.armMs));
-    }
-  };
+    const arm = () => {
+      disarm();
+      if (document.visibilityState === "visible" && isInView) {
+        timer = setTimeout(() => { button.disabled = false; }, Number(form.dataset.armMs));
+      }
+    };
 
-  if (button) {
     arm();
     document.addEventListener("visibilitychange", arm);
     addEventListener("resize", arm);
-    // A page restored from the browser's history carries a form that was sent: fetch a new one.
-    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
     new IntersectionObserver(([entry]) => {
       if (isInView !== entry.isIntersecting) {
         isInView = entry.isIntersecting;
@@ -42,4 +39,7 @@
       isFresh = false;
     });
   }
+
+  // A page restored from the browser's history carries a form that was sent: fetch a new one.
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }

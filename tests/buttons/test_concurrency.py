@@ -9,12 +9,13 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from buttons.flattrs import AlreadyFlattred, record_flattr, undo_flattr
-from buttons.models import Claim, Flattr, Month, Press, Thing
+from buttons.flattrs import AlreadyFlattred, record_flattr, record_subscribed, undo_flattr
+from buttons.models import Claim, Flattr, Month, Press, Subscription, Thing
 from buttons.months import current_month, hold_months_exclusively, hold_months_shared, next_month
 from buttons.ownership import Findings, due_things, settle_claims
 from buttons.presses import complete_presses, keep_press
 from buttons.submissions import Submission
+from buttons.subscriptions import subscribe
 from tests.buttons.people import PAGE, flattr, give_means, make_thing
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,15 +47,15 @@ def open_close(month) -> None:
         Month.objects.create(month=month, opened_at=held.at)
 
 
-def is_somebody_waiting() -> bool:
+def is_somebody_waiting(kind: str = "advisory") -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT FROM pg_locks WHERE locktype = %s AND NOT granted", [kind])
+        return cursor.fetchone() is not None
 
 
-def wait_until_somebody_waits() -> None:
+def wait_until_somebody_waits(kind: str = "advisory") -> None:
     deadline = timezone.now().timestamp() + LONG_SECONDS
-    while not is_somebody_waiting():
+    while not is_somebody_waiting(kind):
         assert timezone.now().timestamp() < deadline, "nobody waits for the lock"
 
 
@@ -188,3 +189,73 @@ def test_flattrs_do_not_wait_for_each_other(patron, tea, carol):
         (other,) = at_once(lambda: record_flattr(give_means(carol), Submission(PAGE)))
     assert isinstance(other, Flattr)
     open_close(current_month())
+
+
+def record_elsewhere(month) -> int:
+    """Record what subscriptions lack, in a thread of its own."""
+    try:
+        return record_subscribed(month)
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def due(patron, tea) -> Subscription:
+    """Alice's subscription to tea, whose flattr of this month is not made yet."""
+    begun = subscribe(patron, tea, None)
+    Flattr.objects.all().delete()
+    Subscription.objects.update(next_month=begun.first_month)
+    return begun
+
+
+def test_workers_at_once_record_a_subscription_once(patron, creator):
+    month = current_month()
+    for number in range(20):
+        thing = make_thing(f"https://blog.example/{number}", creator)
+        subscribe(patron, thing, None)
+    Flattr.objects.all().delete()
+    Subscription.objects.update(next_month=month)
+    assert sum(at_once(*[lambda: record_subscribed(month)] * 4)) == 20
+    assert Flattr.objects.count() == 20
+
+
+def test_subscribing_twice_at_once_makes_one_subscription(patron, tea):
+    first, *others = at_once(*[lambda: subscribe(patron, tea, 3)] * 4)
+    assert [first] * 3 == others
+    assert (Subscription.objects.count(), Flattr.objects.count()) == (1, 1)
+
+
+def test_a_press_of_the_same_moment_is_the_flattr_of_that_month(patron, tea, due):
+    month = due.first_month
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            pressed = flattr(patron, tea)
+            other = pool.submit(record_elsewhere, month)
+            wait_until_somebody_waits("transactionid")
+        assert other.result(LONG_SECONDS) == 0
+    assert Flattr.objects.get() == pressed
+    assert Subscription.objects.get().next_month == next_month(month)
+
+
+def test_what_a_killed_worker_had_begun_is_recorded_by_who_waited_for_it(due):
+    """A worker that passed over locked rows would open the close without these flattrs."""
+    month = due.first_month
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            record_subscribed(month)
+            other = pool.submit(record_elsewhere, month)
+            wait_until_somebody_waits("transactionid")
+            transaction.set_rollback(True)
+        assert other.result(LONG_SECONDS) == 1
+
+
+def test_a_month_that_is_opened_while_subscriptions_wait_gets_none_of_them(due):
+    month = due.first_month
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            held = hold_months_exclusively()
+            other = pool.submit(record_elsewhere, month)
+            wait_until_somebody_waits()
+            Month.objects.create(month=month, opened_at=held.at)
+        assert other.result(LONG_SECONDS) == 0
+    assert not Flattr.objects.exists()

@@ -157,6 +157,21 @@ def test_a_tab_goes_back_to_the_page(running_site, alices):
     expect(page).to_have_url(running_site.blog + BIRDS, timeout=8_000)
 
 
+def test_every_month_is_asked_for_by_an_armed_press(running_site, alices):
+    undo_everything(alices, running_site, BREAD)
+    page = window_of(alices, running_site, BREAD)
+    page.get_by_role("button", name="Flattr").click()
+    page.get_by_text("Flattr this every month").click()
+    button = page.get_by_role("button", name="Flattr it every month")
+    expect(button).to_be_disabled()
+    page.get_by_label("For").select_option("6")
+    expect(button).to_be_enabled()
+    button.click()
+    expect(page.get_by_text(re.compile("You flattr this until"))).to_be_visible()
+    page.get_by_role("button", name="Cancel it").click()
+    expect(page.get_by_text("Flattr this every month")).to_be_visible()
+
+
 def test_a_message_of_somebody_else_changes_no_count(running_site, alices):
     page = alices.new_page()
     page.goto(running_site.blog + BREAD)

@@ -49,6 +49,18 @@ class Payout:
 
 
 @dataclass
+class Monthly:
+    """A subscription: the first month that is not settled, the last one, and whose thing it was."""
+
+    who: str
+    thing: str
+    next: int
+    last: int | None
+    owner: str | None
+    is_cancelled: bool = False
+
+
+@dataclass
 class Books:
     world: World = field(default_factory=lambda: World({}, {}, []))
     month: int = 0
@@ -56,6 +68,7 @@ class Books:
     payments: list[Payment] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     payouts: list[Payout] = field(default_factory=list)
+    monthly: list[Monthly] = field(default_factory=list)
     clicks_on: dict[tuple[str, str], list[Click]] = field(default_factory=lambda: defaultdict(list))
     at_stripe: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -118,20 +131,16 @@ class Books:
     # Flattrs.
 
     def press(self, who: str, thing: str) -> str:
-        person, owner = self.world.people[who], self.world.owners[thing]
-        if owner == who:
+        if self.world.owners[thing] == who:
             return "OwnThing"
         earlier = self.clicks_on[who, thing]
         if any(c.month == self.month and c.state != "undone" for c in earlier):
             return "AlreadyFlattred"
         if any(c.state == "waiting" for c in earlier):
             return "AlreadyWaiting"
-        if not person.budget or person.funds <= 0:
+        if not self._has_means(who):
             return "NoMeans"
-        self.moment += 1
-        click = Click(who, thing, self.month, self.moment)
-        self.world.clicks.append(click)
-        earlier.append(click)
+        self._click(who, thing)
         return ""
 
     def undo(self, click: Click) -> str:
@@ -144,10 +153,53 @@ class Books:
             click.state = "dropped"
         return "" if click.state == "dropped" else "TooLate"
 
+    def subscribe(self, who: str, thing: str, months: int | None) -> str:
+        owner = self.world.owners[thing]
+        if owner == who:
+            return "OwnThing"
+        if not any(each.who == who and each.thing == thing for each in self._subscribed()):
+            last = self.month + months - 1 if months else None
+            self.monthly.append(Monthly(who, thing, self.month, last, owner))
+            self._settle(self.monthly[-1])
+        return ""
+
     def close(self) -> dict[tuple[str, str], int]:
+        """What subscriptions lack is made before the month is closed, and then for the next one."""
+        for each in self._subscribed():
+            self._settle(each)
         shares = self.world.close(self.month)
         self.month += 1
+        for each in self._subscribed():
+            self._settle(each)
         return shares
+
+    def _subscribed(self) -> list[Monthly]:
+        return [
+            each
+            for each in self.monthly
+            if not each.is_cancelled and (each.last is None or self.month <= each.last)
+        ]
+
+    def _settle(self, each: Monthly) -> None:
+        """Without means the month stays open; else it is over, with a flattr or without."""
+        if each.next > self.month or not self._has_means(each.who):
+            return
+        owner, earlier = self.world.owners[each.thing], self.clicks_on[each.who, each.thing]
+        is_there = any(c.month == self.month or c.state == "waiting" for c in earlier)
+        changed_hands = owner and each.owner and owner != each.owner
+        if owner != each.who and not changed_hands and not is_there:
+            self._click(each.who, each.thing)
+        each.next, each.owner = self.month + 1, each.owner or owner
+
+    def _click(self, who: str, thing: str) -> None:
+        self.moment += 1
+        click = Click(who, thing, self.month, self.moment)
+        self.world.clicks.append(click)
+        self.clicks_on[who, thing].append(click)
+
+    def _has_means(self, who: str) -> bool:
+        person = self.world.people[who]
+        return bool(person.budget) and person.funds > 0
 
     # Revenue.
 

@@ -28,6 +28,11 @@ TAMPERING = {
         FROM payouts_share
     """,
     "flattrs_behind_shares": "UPDATE buttons_flattr SET state = 'undone'",
+    "subscribed_flattrs": """
+        INSERT INTO buttons_subscription (patron_id, thing_id, first_month, next_month, created_at)
+        SELECT patron_id, thing_id, '2024-09-01', '2024-10-01', now() FROM buttons_flattr;
+        UPDATE buttons_flattr SET subscription_id = (SELECT id FROM buttons_subscription)
+    """,
     "published_figures": """
         UPDATE payouts_monthfigures SET fees_micros = fees_micros + 1, paid_micros = paid_micros - 1
     """,

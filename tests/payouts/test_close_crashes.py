@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, ProgrammingError
 
 from accounts.models import User
-from buttons.models import Flattr, Month
+from buttons.models import Flattr, Month, Subscription
 from funds import ledger
 from funds.check_ledger import run_checks
 from funds.models import Transfer
@@ -21,6 +21,7 @@ PATRONS = 7
 
 # Every statement boundary of a close, in the order in which one worker passes them.
 POINTS = (
+    "open: subscriptions recorded",
     "open: locked",
     "open: month written",
     "open: committed",
@@ -61,7 +62,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def patrons(bob, carol, monkeypatch):
     """Seven patrons in three chunks; each flattrs three things that count and one that waits.
 
-    The first has another flattr, of July, that counts now.
+    The third thing is subscribed to. The first patron has another flattr, of July, that counts now.
     """
     monkeypatch.setattr(close, "CHUNK_SIZE", 3)
     gives(bob, "2.00")
@@ -78,7 +79,18 @@ def patrons(bob, carol, monkeypatch):
     Flattr.objects.bulk_create(
         Flattr(patron=patron, thing=thing, month=AUGUST, created_at=made_at)
         for patron in patrons
-        for thing in (*counted, waits)
+        for thing in (*counted[:2], waits)
+    )
+    Subscription.objects.bulk_create(
+        Subscription(
+            patron=patron,
+            thing=counted[2],
+            first_month=AUGUST,
+            next_month=AUGUST,
+            last_month=AUGUST,
+            created_at=made_at,
+        )
+        for patron in patrons
     )
     made = flattr(patrons[0], late, month=JULY)
     Month.objects.create(month=JULY, state="closed", opened_at=made.created_at)
@@ -90,6 +102,7 @@ def assert_closed_once(patrons):
     assert Month.objects.get(pk=AUGUST).state == "closed"
     assert [funds_of(patron) for patron in patrons] == [0] * PATRONS
     assert Share.objects.filter(month=AUGUST).count() == PATRONS * 3 + 1
+    assert Flattr.objects.exclude(subscription=None).count() == PATRONS
     codes = list(Transfer.objects.exclude(month=None).values_list("code", flat=True))
     assert sorted(codes) == ["month_budget"] * PATRONS + ["month_fee"] * 2 + ["month_revenue"] * 2
     earned = CreatorStatement.objects.order_by("-gross_micros").values_list(

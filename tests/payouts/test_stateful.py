@@ -27,8 +27,9 @@ from hypothesis.stateful import (
 
 from accounts.models import User
 from buttons.flattrs import FlattrRefused, TooLate, drop_waiting, flattr_thing, undo_flattr
-from buttons.models import Claim, Flattr, Thing
+from buttons.models import Claim, Flattr, Subscription, Thing
 from buttons.months import current_month, months_before, read_clock
+from buttons.subscriptions import MONTHS, cancel_subscription, subscribe
 from funds import outbox, top_ups
 from funds.budgets import BudgetRefused, set_budget
 from funds.ledger import InsufficientFunds
@@ -39,7 +40,7 @@ from payouts import withdrawals
 from payouts.check_books import run_checks
 from payouts.close import close_month
 from payouts.models import ConnectedAccount, Share
-from tests.payouts.books_model import Books, Payment, Payout, Refund
+from tests.payouts.books_model import Books, Monthly, Payment, Payout, Refund
 from tests.payouts.pretend_stripe import PretendStripe
 from tests.payouts.reference import Click
 
@@ -89,6 +90,7 @@ class Instance(RuleBasedStateMachine):
         self.users: dict[str, User] = {}
         self.things: dict[str, Thing] = {}
         self.flattrs: list[tuple[Click, int]] = []
+        self.monthly: list[tuple[Monthly, int]] = []
         self.paying: list[tuple[Payment, TopUp, str]] = []
         self.refunding: list[tuple[Refund, int]] = []
         self.sending: list[tuple[Payout, str]] = []
@@ -270,6 +272,36 @@ class Instance(RuleBasedStateMachine):
             assert refusal_of(verb, self.users[click.patron], pk) == expected(click)
             done["undo" if verb is undo_flattr else "drop"] += 1
 
+    @rule(seed=PICK)
+    def subscribes(self, seed):
+        """Patrons flattr things every month, and some end it."""
+        random = Random(seed)
+        for _ in range(4):
+            name, url = self.who(random.randrange(64)), random.choice(list(self.things))
+            months = random.choice([None, *MONTHS])
+            known, seen = len(self.books.monthly), len(self.books.world.clicks)
+            expected = self.books.subscribe(name, url, months)
+            assert refusal_of(subscribe, self.users[name], self.things[url], months) == expected
+            if len(self.books.monthly) > known:
+                newest = Subscription.objects.latest("pk").pk
+                self.monthly.append((self.books.monthly[-1], newest))
+            self.made_by_subscriptions(seen)
+            done["subscription"] += 1
+        if self.monthly:
+            each, pk = random.choice(self.monthly)
+            cancel_subscription(self.users[each.who], pk)
+            each.is_cancelled = True
+            done["cancellation"] += 1
+
+    def made_by_subscriptions(self, seen):
+        """Match the clicks that the model made since then with the rows that were made."""
+        clicks = self.books.world.clicks[seen:]
+        pks = list(
+            Flattr.objects.exclude(subscription=None).order_by("-pk").values_list("pk", flat=True)
+        )[: len(clicks)]
+        self.flattrs += zip(clicks, reversed(pks), strict=True)
+        done["flattr of a subscription"] += len(clicks)
+
     @rule()
     def close(self):
         """Every second time it comes up, so that more happens between two closes."""
@@ -277,8 +309,10 @@ class Instance(RuleBasedStateMachine):
         if self.closes_asked % BEFORE_A_CLOSE:
             return
         month = months_before(self.first_month, -self.books.month)
+        seen = len(self.books.world.clicks)
         expected = self.books.close()
         close_month(month, is_early=True)
+        self.made_by_subscriptions(seen)
         names = {user.pk: name for name, user in self.users.items()}
         rows = Share.objects.filter(month=month).values_list(
             "patron_id", "thing__url", "amount_micros"
