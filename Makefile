@@ -5,11 +5,12 @@ BIN := .venv/bin
 FOR_CHECKS := DEBUG=true SECRET_KEY=none DATABASE_URL=postgres://none@localhost/none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run close check format test soak mutants bench clean lock
+.PHONY: help setup run close check format test test-platforms wordpress-plugin soak mutants bench \
+	clean lock
 
 help: ## List every target.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | \
-		while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+		while IFS='|' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 setup: ## Create .venv and install the pinned requirements into it.
 	@$(PYTHON) sandbox/bootstrap.py
@@ -39,6 +40,17 @@ test: setup check ## Set up, check everything, and run all tests, those in a bro
 	$(BIN)/python -m sandbox.browser
 	$(BIN)/pytest -q -n 2 -m 'not e2e'
 	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e
+	@$(BIN)/python -m tests.platforms.parts test
+
+test-platforms: setup ## Install real site generators and WordPress, saying what, and test with them.
+	@$(BIN)/python -m tests.platforms.parts install
+	@$(BIN)/python -m sandbox.browser
+	@PLATFORMS=all $(BIN)/python -m tests.platforms.parts test
+
+wordpress-plugin: setup ## Make the plugin for WordPress: .data/plugins/flattr-button.zip.
+	@$(BIN)/python -m plugins.words
+	@$(BIN)/python -m buttons.plugin_zip .data/plugins
+	@sha256sum .data/plugins/flattr-button.zip
 
 bench: setup ## Run all benchmarks, and write down what they found.
 	@$(BIN)/python -m benchmarks.all

@@ -104,11 +104,31 @@ WORDPRESS = Platform(
     "wordpress",
     "WordPress",
     SITES,
-    "In your theme, or in a post.",
+    "A plugin puts the button under each post, and into your feed.",
     (
         Snippet(
+            "install",
+            "Install the plugin",
+            "In your WordPress go to Plugins, Add New, Upload Plugin, choose the file, and "
+            "activate it. It needs WordPress 6.1 or newer, and asks nobody for anything.",
+            link="buttons:wordpress-plugin",
+        ),
+        Snippet(
+            "settings",
+            "Say whose button it is",
+            "Go to Settings, Flattr Button, and fill in these two.",
+            "Address of the instance: @BASE\nYour username: @USER",
+        ),
+        Snippet(
+            "places",
+            "Choose where it stands",
+            "Under each post by itself, or where you put the block Flattr button or this "
+            "shortcode. It takes `url`, `user`, `title` and `layout` if you want another one.",
+            "[flattr]",
+        ),
+        Snippet(
             "theme",
-            "In your theme",
+            "Or without the plugin, in your theme",
             "Inside the loop of `single.php` of a child theme, so that an update does not undo it.",
             "<a href=\"<?php echo esc_url( '@TEXT_SUBMIT' . rawurlencode( get_permalink() ) ); "
             "?>\"><img src=\"<?php echo esc_url( '@TEXT_BADGE' . rawurlencode( get_permalink() ) "

@@ -29,6 +29,7 @@ urlpatterns = [
     path("press/<uuid:press_id>/drop/", views.give_up_press, name="drop-press"),
     path("flattrs/", views.flattrs, name="flattrs"),
     path("buttons/", views.snippet, name="snippet"),
+    path("buttons/wordpress/flattr-button.zip", views.wordpress_plugin, name="wordpress-plugin"),
     path("buttons/<slug:slug>/", views.snippet, name="platform"),
     path("things/", views.things, name="things"),
     path("things/<int:thing_id>/check/", views.check_now, name="check-now"),

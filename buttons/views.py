@@ -34,6 +34,7 @@ from buttons.months import current_month
 from buttons.nonces import ARMED_AFTER_MS, NonceRefused, issue_nonce, spend_nonce
 from buttons.ownership import check_claim
 from buttons.platforms import HTML, PLATFORMS
+from buttons.plugin_zip import PLUGIN, plugin_zip
 from buttons.presses import Missing, drop_press, missing_of, press
 from buttons.responses import next_or, opened_by_other_sites
 from buttons.sessions import remember_press, remembered_presses
@@ -228,6 +229,14 @@ def snippet(request: HttpRequest, slug: str = HTML.slug) -> HttpResponse:
         "snippets": snippets_of(PLATFORMS[slug], wish),
     }
     return render(request, "buttons/snippet.html", context)
+
+
+@require_safe
+def wordpress_plugin(request: HttpRequest) -> HttpResponse:
+    """Hand out the plugin for WordPress, the same file as `make wordpress-plugin` makes."""
+    response = HttpResponse(plugin_zip(), content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{PLUGIN}.zip"'
+    return response
 
 
 @require_safe

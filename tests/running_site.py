@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from sandbox.browser import ARGUMENTS, found_shell
 from sandbox.environment import ROOT
-from sandbox.ports import free_port
+from sandbox.ports import LOOPBACK, free_port
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,12 @@ def sandbox_environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_sandbox(folder: Path) -> Iterator[RunningSite]:
+def running_sandbox(folder: Path, *neighbours: str) -> Iterator[RunningSite]:
+    """Run a sandbox until the block ends; it may also fetch what `neighbours` on loopback serve."""
     environment = sandbox_environment(folder)
+    if neighbours:
+        hosts = [f"{LOOPBACK}:{environment['BLOG_PORT']}", *neighbours]
+        environment["FETCH_ALLOWED_HOSTS"] = ",".join(hosts)
     process = subprocess.Popen(
         [sys.executable, "-m", "sandbox", "run"],
         cwd=ROOT,

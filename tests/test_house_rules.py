@@ -287,7 +287,7 @@ def listed(file: str) -> set[str]:
 
 
 def imported(paths: list[Path]) -> set[str]:
-    own = {*SITE, "sandbox", "benchmarks", "tests"}
+    own = {*SITE, "sandbox", "benchmarks", "plugins", "tests"}
     tops = {name.split(".")[0] for path in paths for name in imports(TREES[path])}
     outside = tops - own - set(sys.stdlib_module_names)
     return {DISTRIBUTION_OF.get(name, name) for name in outside}
