@@ -157,6 +157,7 @@ def kept_press(request: HttpRequest, press_id: str) -> HttpResponse:
         "missing": missing_of(kept.patron),
         "Missing": Missing,
         "here": urlencode({"next": request.path}),
+        "is_waiting": "waiting" in request.GET,
     }
     return render(request, "buttons/kept_press.html", context)
 
@@ -288,11 +289,14 @@ def _not_supported(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def _ask_for_what_is_missing(request: HttpRequest, kept: Press, look: Look) -> HttpResponse:
-    """Lead on to what completes a kept press, and from there back to it."""
+    """Lead on to what completes a kept press, and from there back to it.
+
+    A window that its page still hears stays here, and what is missing opens beside it.
+    """
     here = reverse("buttons:kept-press", args=[kept.pk])
     if look.patron is None:
         remember_press(request, kept)
-    elif look.missing == Missing.MEANS:
+    elif look.missing == Missing.MEANS and not request.POST.get("opened"):
         return redirect(f"{reverse('funds:add')}?{urlencode({'next': here})}")
     return redirect(here)
 

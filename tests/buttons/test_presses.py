@@ -85,6 +85,25 @@ def test_a_press_without_means_leads_to_adding_money(client, alice, bob, window)
     assert (kept.patron, Flattr.objects.count()) == (alice, 0)
 
 
+def test_a_window_that_its_page_still_hears_stays_and_offers_to_add_money(
+    client, alice, bob, window
+):
+    """Stripe's page, and our own for money, would cut it off from the page that opened it."""
+    verify_mail(alice)
+    client.force_login(alice)
+    form = window.form(**ASKED)
+    window.wait()
+    answer = client.post("/submit/press/", {**form, "opened": "1"})
+    assert answer.url == f"/press/{Press.objects.get().pk}/"
+    assert "/funds/add/?next=" in client.get(answer.url).content.decode()
+
+
+def test_a_window_that_waits_looks_again_by_itself(client, bob, window):
+    address = window.press(**ASKED).url
+    assert 'http-equiv="refresh"' not in client.get(address).content.decode()
+    assert 'http-equiv="refresh"' in client.get(address, {"waiting": "1"}).content.decode()
+
+
 def test_a_press_is_completed_by_the_tick_once_there_are_means(client, alice, bob, window):
     verify_mail(alice)
     client.force_login(alice)

@@ -35,12 +35,16 @@ def signed_in(
     )
     page = context.new_page()
     page.goto(f"{site.web}/accounts/login/")
-    page.get_by_label("E-mail").fill(f"{name}@flattr.example")
-    page.get_by_label("Password").fill(DEMO_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    fill_sign_in(page, name)
     expect(page).to_have_url(f"{site.web}/dashboard/")
     yield context
     context.close()
+
+
+def fill_sign_in(page: Page, name: str) -> None:
+    page.get_by_label("E-mail").fill(f"{name}@flattr.example")
+    page.get_by_label("Password").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +206,26 @@ def test_the_old_markup_becomes_a_button(running_site, alices):
     expect(link).to_have_attribute("href", re.compile(r"/submit/auto\?.*uid=bob.*tags=a%2Cb"))
     expect(link.locator("img")).to_have_js_property("naturalWidth", 110)
     expect(page.locator("a.FlattrButton")).to_have_count(0)
+
+
+def test_a_sign_in_leaves_the_window_with_the_page_that_opened_it(running_site, alices):
+    """The sign-in's own headers cut a window off, so it gets a tab and the window waits."""
+    undo_everything(alices, running_site, BREAD)
+    alices.clear_cookies()
+    page = alices.new_page()
+    page.goto(running_site.blog + BREAD)
+    page.evaluate("addEventListener('flattr', (event) => { window.told = event.detail; })")
+    with page.expect_popup() as opened:
+        page.locator("flattr-button a").click()
+    window = opened.value
+    window.get_by_role("button", name="Flattr").click()
+    with alices.expect_page() as beside:
+        window.get_by_role("link", name="Sign in").click()
+    expect(window.get_by_text("This window waits")).to_be_visible()
+    fill_sign_in(beside.value, "alice")
+    expect(window.get_by_role("heading", name="Flattred")).to_be_visible(timeout=8_000)
+    told = page.wait_for_function("window.told?.url", timeout=4_000)
+    assert told.json_value() == running_site.blog + BREAD
 
 
 def test_the_window_works_without_a_script(playwright, running_site, tmp_path):
