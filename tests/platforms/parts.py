@@ -19,6 +19,9 @@ FOLDER = ROOT / ".data" / "platforms"
 PELICAN = FOLDER / "pelican" / "bin" / "pelican"
 ELEVENTY = FOLDER / "eleventy" / "node_modules" / ".bin" / "eleventy"
 WORDPRESS = FOLDER / "wordpress" / "usr" / "share" / "wordpress"
+MEDIAWIKI = FOLDER / "mediawiki" / "usr" / "share" / "mediawiki"
+# What takes too long for `make test`.
+LONG = ("WordPress", "MediaWiki")
 INSTALL_SECONDS = 600
 
 Command = list[str | Path]
@@ -40,15 +43,26 @@ def has(*names: str) -> Callable[[], bool]:
 
 # Where Debian keeps servers is not in everybody's path.
 SEARCHED = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
-# The package of WordPress wants a web server. It is unpacked with what it links to; PHP serves it.
-# WordPress itself comes last, so that what is there is whole.
-UNPACKED = (
+# Both packages want a web server. They are unpacked with what they link to, and PHP serves them;
+# the one itself comes last, so that what is there is whole.
+WORDPRESS_PACKAGES = (
     "wordpress-theme-twentytwentythree",
     "php-getid3",
     "libjs-cropper",
     "libjs-underscore",
     "wordpress",
 )
+MEDIAWIKI_PACKAGES = ("mediawiki-classes", "mediawiki")
+
+
+def unpacked(folder: str, packages: tuple[str, ...]) -> tuple[Command, ...]:
+    """Return what puts packages of Debian into a folder of ours, without installing them."""
+    return tuple(
+        ["sh", "-c", f"apt-get download -q {each} && dpkg -x {each}_*.deb {folder}"]
+        for each in packages
+    )
+
+
 PARTS = (
     Part("Jekyll", has("jekyll"), ("jekyll",)),
     Part("Hugo", has("hugo"), ("hugo",)),
@@ -75,12 +89,15 @@ PARTS = (
     ),
     Part(
         "WordPress",
-        lambda: WORDPRESS.exists() and has("php", "mariadbd")(),
+        lambda: (WORDPRESS / "wp-load.php").exists() and has("php", "mariadbd")(),
         ("php-cli", "php-mysql", "php-xml", "php-mbstring", "mariadb-server-core"),
-        tuple(
-            ["sh", "-c", f"apt-get download -q {each} && dpkg -x {each}_*.deb wordpress"]
-            for each in UNPACKED
-        ),
+        unpacked("wordpress", WORDPRESS_PACKAGES),
+    ),
+    Part(
+        "MediaWiki",
+        lambda: (MEDIAWIKI / "index.php").exists() and has("php")(),
+        ("php-cli", "php-intl", "php-mbstring", "php-sqlite3", "php-xml"),
+        unpacked("mediawiki", MEDIAWIKI_PACKAGES),
     ),
     Part("PHP_CodeSniffer", has("phpcs"), ("php-codesniffer",)),
     Part("gettext", has("msgfmt"), ("gettext",)),
@@ -109,14 +126,14 @@ def install() -> None:
 def test() -> int:
     """Run the tests of what is there. Where nothing is, that is said at once and costs nothing.
 
-    The generators take two seconds. WordPress takes half a minute, and `make test` has five, so
-    it runs only with PLATFORMS=all, as in `make test-platforms`.
+    The generators take two seconds. WordPress and MediaWiki take half a minute, and `make test` has
+    five, so they run only with PLATFORMS=all, as in `make test-platforms`.
     """
     left_out = [part.name for part in missing()]
     files = ["tests/platforms"]
     if os.environ.get("PLATFORMS") != "all":
         files = ["tests/platforms/test_generators.py", "tests/platforms/test_plugin.py"]
-        left_out += ["WordPress"] * ("WordPress" not in left_out)
+        left_out += [name for name in LONG if name not in left_out]
     status = 0
     if len(left_out) < len(PARTS):
         command = [sys.executable, "-m", "pytest", "-q", "-n", "0", *files]

@@ -14,11 +14,18 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from buttons.snippets import NAME_PLACEHOLDER
 from sandbox.demo.people import DEMO_PASSWORD
 from sandbox.environment import ROOT
 from sandbox.ports import LOOPBACK, free_port
 from tests.platforms.parts import PARTS
-from tests.platforms.wordpress import ADMIN, PASSWORD, WordPress, running_wordpress
+from tests.platforms.wordpress import (
+    ADMIN,
+    PASSWORD,
+    WordPress,
+    php_text,
+    running_wordpress,
+)
 from tests.running_site import RunningSite, running_sandbox
 
 pytestmark = pytest.mark.needs("WordPress")
@@ -222,6 +229,16 @@ def test_the_admin_asks_the_instance_for_nothing(wordpress, admin, instance, pos
     page.close(run_before_unload=False)
     assert [url for url in asked if url.startswith(instance.web)] == []
     assert [url for url in wordpress.log("asked.log") if instance.web in url] == []
+
+
+def test_the_line_for_a_theme_names_the_post_of_the_loop(wordpress, post, shown):
+    (wordpress.files / "line.php").write_text(shown("wordpress")["theme"])
+    drawn = wordpress.php(
+        f"global $post; $post = get_post( url_to_postid( {php_text(post)} ) );"
+        "setup_postdata( $post ); include 'line.php';"
+    )
+    (link,) = links(drawn)
+    assert told(link) == {"user_id": NAME_PLACEHOLDER, "url": post}
 
 
 def test_a_click_counts_and_the_post_is_proven(wordpress, instance, browser, post):
