@@ -14,12 +14,10 @@ WITH giving AS MATERIALIZED (
     JOIN funds_ledgeraccount AS a ON a.id = p.funds_account_id
     WHERE p.month_id = %(month)s AND p.patron_id BETWEEN %(first_id)s AND %(last_id)s
 ), taking_part AS MATERIALIZED (
-    -- The place is among the flattrs that are counted, the earliest first.
+    -- The place is among the flattrs that are counted, the earliest first. Both come from one
+    -- window, which is gone through once.
     SELECT patron_id, currency, id, creator_id, thing_id, is_waiting, is_counted, given_micros,
-        count(*) FILTER (WHERE is_counted) OVER (PARTITION BY patron_id) AS flattrs,
-        count(*) FILTER (WHERE is_counted) OVER (
-            PARTITION BY patron_id ORDER BY created_at, id ROWS UNBOUNDED PRECEDING
-        ) AS place
+        count(*) OVER alike AS flattrs, row_number() OVER alike AS place
     FROM (
         SELECT f.patron_id, g.currency, f.id, f.thing_id, f.created_at, f.is_waiting,
             t.creator_id, t.creator_id <> f.patron_id IS TRUE AS is_counted, g.given_micros
@@ -35,6 +33,10 @@ WITH giving AS MATERIALIZED (
         JOIN giving AS g USING (patron_id)
         LEFT JOIN payouts_monththing AS t ON t.month_id = %(month)s AND t.thing_id = f.thing_id
     ) AS looked_at
+    WINDOW alike AS (
+        PARTITION BY patron_id, is_counted ORDER BY created_at, id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    )
 ), counted AS NOT MATERIALIZED (
     SELECT patron_id, currency, id, creator_id, thing_id,
         given_micros / flattrs + CASE WHEN place <= mod(given_micros, flattrs) THEN 1 ELSE 0 END
@@ -53,7 +55,11 @@ WITH giving AS MATERIALIZED (
                     WHERE w.state = 'waiting'
                         AND (w.patron_id, w.thing_id) = (m.patron_id, m.thing_id)
                 ) AS is_dropped
-        FROM taking_part AS m JOIN buttons_thing AS t ON t.id = m.thing_id
+        FROM taking_part AS m
+        -- One by one, since hardly any waits: a join would hash all things for each chunk.
+        CROSS JOIN LATERAL (
+            SELECT owner_id FROM buttons_thing WHERE id = m.thing_id OFFSET 0
+        ) AS t
         WHERE NOT m.is_counted AND NOT m.is_waiting
     ) AS n
     WHERE f.id = n.id
@@ -85,8 +91,14 @@ WITH giving AS MATERIALIZED (
     INSERT INTO payouts_chunkcreator
         (month_id, chunk_id, creator_id, currency, gross_micros, flattrs, patrons)
     SELECT %(month)s, %(chunk_id)s, creator_id, currency, sum(amount_micros), count(*),
-        count(DISTINCT patron_id)
-    FROM counted
+        count(*) FILTER (WHERE place_for_creator = 1)
+    FROM (
+        -- Patrons come in order already, so this sorts a few rows at a time; counting distinct
+        -- patrons sorts all of them by three keys.
+        SELECT creator_id, currency, amount_micros,
+            row_number() OVER (PARTITION BY patron_id, creator_id) AS place_for_creator
+        FROM counted
+    ) AS numbered
     GROUP BY creator_id, currency
 )
 -- In the order of patrons, and of a patron's own flattrs: runs of keys.
