@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
+from django.core.cache import caches
 from django.db import connections
 from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
@@ -115,6 +116,11 @@ def _cheap_where_cost_is_not_the_matter() -> Iterator[None]:
             patch.setattr(Argon2PasswordHasher, name, least)
         patch.setattr(settings, "WHITENOISE_AUTOREFRESH", True, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _process_forgets() -> None:
+    caches["process"].clear()
 
 
 @pytest.fixture

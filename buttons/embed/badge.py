@@ -14,11 +14,13 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.template import Context, Engine
 
+from buttons.embed.middleware import REMEMBERED_SECONDS
 from buttons.flattrs import SHOWN_STATES
 from buttons.models import Flattr
 
 ASK_AGAIN_SECONDS = 1
-CACHE_SECONDS = 60
+# With the seconds that a process remembers a whole badge, a count is at most a minute old.
+CACHE_SECONDS = 60 - REMEMBERED_SECONDS
 BADGES_MAX = 50
 ART = Engine().from_string((Path(__file__).parent / "art" / "badge.svg").read_text())
 

@@ -8,11 +8,12 @@ import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.urls import reverse
 
-from buttons.embed import script
-from buttons.embed.badge import Look, draw_badge, short
+from buttons.embed import script, views
+from buttons.embed.badge import CACHE_SECONDS, Look, draw_badge, short
+from buttons.embed.middleware import REMEMBERED_SECONDS
 from buttons.embed.script import button_script, button_scripts, checksum_of, version_of
 from tests.buttons.people import PAGE, flattr, make_thing
 
@@ -23,7 +24,12 @@ COUNTED_LAYOUTS = LAYOUTS[:3]
 
 @pytest.fixture(autouse=True)
 def _forget_counts():
+    forget()
+
+
+def forget():
     cache.clear()
+    caches["process"].clear()
 
 
 def badge(client, **parameters: str):
@@ -42,7 +48,7 @@ def words(response) -> list[str]:
 @pytest.mark.django_db
 def test_a_badge_shows_the_count(client, patron, tea):
     assert words(badge(client)) == ["0", "Flattr"]
-    cache.clear()
+    forget()
     flattr(patron, tea)
     assert words(badge(client)) == ["1", "Flattr"]
 
@@ -182,8 +188,47 @@ def test_a_large_count_is_short_and_rounded_down(count, text):
 def test_a_badge_asks_one_question_and_then_none(client, tea, django_assert_num_queries):
     with django_assert_num_queries(1):
         badge(client)
+    caches["process"].clear()
     with django_assert_num_queries(0):
         badge(client)
+
+
+@pytest.mark.django_db
+def test_a_badge_is_remembered_by_the_process_for_a_part_of_its_minute(client, monkeypatch):
+    first = badge(client)
+    monkeypatch.setattr(views, "counts_at", None)
+    again = badge(client)
+    assert (again.content, again.headers) == (first.content, first.headers)
+    assert REMEMBERED_SECONDS + CACHE_SECONDS == 60
+
+
+@pytest.mark.django_db
+def test_a_badge_is_remembered_though_the_browser_that_asked_first_has_it(client, monkeypatch):
+    etag = badge(client).headers["ETag"]
+    caches["process"].clear()
+    assert badge_if_not(client, etag).status_code == 304
+    monkeypatch.setattr(views, "counts_at", None)
+    assert badge_if_not(client, etag).status_code == 304
+    assert badge(client).headers["ETag"] == etag
+
+
+def badge_if_not(client, etag):
+    return client.get("/badge.svg", {"url": PAGE}, headers={"if-none-match": etag})
+
+
+@pytest.mark.django_db
+def test_a_remembered_badge_is_refused_to_a_host_that_is_not_ours(client):
+    assert badge(client).status_code == 200
+    refused = client.get("/badge.svg", {"url": PAGE}, headers={"host": "elsewhere.example"})
+    assert refused.status_code == 400
+
+
+@pytest.mark.django_db
+def test_what_is_no_badge_is_not_remembered(client, monkeypatch):
+    assert client.get("/badge.svg", {"url": "javascript:1"}).status_code == 400
+    monkeypatch.setattr(views, "counts_at", None)
+    with pytest.raises(TypeError):
+        client.get("/badge.svg", {"url": "javascript:1"})
 
 
 @pytest.mark.django_db
@@ -192,6 +237,8 @@ def test_a_page_that_was_told_of_a_newer_count_is_shown_it(client, patron, tea):
     flattr(patron, tea)
     assert words(badge(client)) == ["0", "Flattr"]
     assert words(badge(client, seen="1")) == ["1", "Flattr"]
+    # Every process asks Redis again after a few seconds.
+    caches["process"].clear()
     assert words(badge(client)) == ["1", "Flattr"]
 
 
