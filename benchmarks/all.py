@@ -20,7 +20,7 @@ RESULTS = Path(__file__).with_name("results.json")
 TABLES = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
-# Name, module and options; `recompute` reads what the close before it left behind.
+# Name, module and options; `recompute` and `pages` read what the close before them left behind.
 BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("close, 100,000, two workers", ("benchmarks.close", "--flattrs=100000", "--workers=2")),
     ("close, 1,000,000, one worker", ("benchmarks.close", "--flattrs=1000000", "--workers=1")),
@@ -29,7 +29,11 @@ BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("benchmarks.close", "--flattrs=1000000", "--workers=2", "--reuse"),
     ),
     ("recompute", ("benchmarks.recompute",)),
+    ("pages", ("benchmarks.pages",)),
+    ("click", ("benchmarks.click",)),
+    ("click, all on one thing", ("benchmarks.click", "--things=1")),
     ("embed", ("benchmarks.embed",)),
+    ("close, 5,000,000, two workers", ("benchmarks.close", "--flattrs=5000000", "--workers=2")),
 )
 
 

@@ -15,21 +15,14 @@ import threading
 import time
 from urllib.parse import quote
 
+from benchmarks.web import running_web
 from benchmarks.world import World, data_folder, running_world, say
-from sandbox.children import Child, wait_until
 from sandbox.environment import ROOT
 from sandbox.ports import LOOPBACK
 
 BADGE = f"/badge.svg?url={quote('https://bench.example/1', safe='')}"
 BARE = "/bare"
 CONNECTIONS = 4
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def get_until(port: int, path: str, stop_at: float, done: list[int]) -> None:
@@ -67,14 +60,7 @@ def requests_per_second(port: int, path: str, seconds: int) -> float:
 
 
 def measure(world: World, rounds: int, seconds: int) -> dict[str, float]:
-    port = free_port()
-    environment = world.environment("month") | {"DJANGO_SETTINGS_MODULE": "benchmarks.web_settings"}
-    web = Child("web", world.folder / "web.log")
-    command = [sys.executable, "-m", "gunicorn", "django.core.wsgi:get_wsgi_application()"]
-    command += [f"--bind={LOOPBACK}:{port}", "--workers=2", "--threads=4", "--keep-alive=60"]
-    web.start([*command, "--log-level=warning"], environment, ROOT)
-    try:
-        assert wait_until(lambda: answers(port), 60), f"the web server did not start; see {web.log}"
+    with running_web(world) as port:
         # Both processes of the server import the site before anything is counted.
         for path in (BARE, BADGE):
             requests_per_second(port, path, seconds)
@@ -83,22 +69,12 @@ def measure(world: World, rounds: int, seconds: int) -> dict[str, float]:
             bares.append(requests_per_second(port, BARE, seconds))
             badges.append(requests_per_second(port, BADGE, seconds))
             say(f"round {place}: bare {bares[-1]:.0f}/s, badge {badges[-1]:.0f}/s")
-    finally:
-        web.stop(10)
     badge_rps, bare_rps = statistics.median(badges), statistics.median(bares)
     return {
         "badge_rps": round(badge_rps),
         "bare_rps": round(bare_rps),
         "ratio": round(badge_rps / bare_rps, 2),
     }
-
-
-def answers(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def main() -> None:

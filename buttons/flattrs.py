@@ -8,6 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -177,9 +178,9 @@ def count_flattrs(thing: Thing) -> int:
 
 def present_flattr(patron: User, thing: Thing, held: Held) -> Flattr | None:
     """Return the flattr that a further press would repeat: of this month, or still waiting."""
-    return _made_in(patron, thing, held) or (
-        patron.flattrs.filter(thing=thing, state=Flattr.State.WAITING).first()
-    )
+    made = Q(month=held.month) & ~Q(state=Flattr.State.UNDONE)
+    there = patron.flattrs.filter(made | Q(state=Flattr.State.WAITING), thing=thing)
+    return there.order_by("-month").first()
 
 
 def is_own(patron: User, submission: Submission, thing: Thing | None) -> bool:

@@ -46,8 +46,10 @@ def patrons_month(patron: User) -> PatronsMonth:
 def creators_things(creator: User) -> QuerySet[Thing]:
     """Return the things a creator owns or claims, newest first, with count and claim."""
     claim = Claim.objects.filter(thing=OuterRef("pk"), user=creator)
+    # Two short lists of ids: with an OR between them every thing would be looked at.
+    owned = creator.things.order_by().values("pk")
     return (
-        Thing.objects.filter(Q(owner=creator) | Q(pk__in=creator.claims.values("thing")))
+        Thing.objects.filter(pk__in=owned.union(creator.claims.order_by().values("thing")))
         .annotate(
             flattr_count=shown_flattrs(),
             claim_state=Subquery(claim.values("state")[:1]),
@@ -75,5 +77,5 @@ def thing_with_owner() -> QuerySet[Thing]:
 def shown_flattrs() -> Coalesce:
     """Count what a button shows: everything but what its patron took back."""
     shown = Flattr.objects.filter(thing=OuterRef("pk"), state__in=SHOWN_STATES).order_by()
-    counts = shown.values("thing").annotate(shown=Count("pk")).values("shown")
+    counts = shown.values("thing").annotate(shown=Count("*")).values("shown")
     return Coalesce(Subquery(counts), Value(0), output_field=BigIntegerField())

@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 
 from django.core import signing
-from django.db import transaction
+from django.db import connection
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.utils import timezone
@@ -19,6 +19,11 @@ from buttons.models import SpentNonce
 SALT = "buttons.nonces"
 ARMED_AFTER_MS = 600
 GOOD_FOR_MS = 3_600_000
+# Of two at once, the later waits for the transaction of the earlier.
+SPEND = """
+INSERT INTO buttons_spentnonce (digest, spent_at) VALUES (%s, statement_timestamp())
+ON CONFLICT DO NOTHING
+"""
 
 
 class NonceRefused(Exception):
@@ -46,7 +51,10 @@ def issue_nonce(request: HttpRequest, url: str) -> str:
 def spend_nonce(
     request: HttpRequest, url: str, nonce: str, *, armed_after_ms: int = ARMED_AFTER_MS
 ) -> None:
-    """Accept a nonce once, no sooner than the button was armed; or raise a NonceRefused."""
+    """Accept a nonce once, no sooner than the button was armed; or raise a NonceRefused.
+
+    It is spent with the transaction it is spent in, and not by one that is rolled back.
+    """
     try:
         about, issued_ms, _ = signing.loads(nonce, salt=SALT)
     except (signing.BadSignature, ValueError) as error:
@@ -59,12 +67,10 @@ def spend_nonce(
     if age_ms > GOOD_FOR_MS:
         raise NonceStale
     digest = hashlib.sha256(nonce.encode()).digest()
-    with transaction.atomic():
-        _, is_new = SpentNonce.objects.get_or_create(
-            digest=digest, defaults={"spent_at": timezone.now()}
-        )
-    if not is_new:
-        raise NonceSpent
+    with connection.cursor() as cursor:
+        cursor.execute(SPEND, [digest])
+        if cursor.rowcount == 0:
+            raise NonceSpent
 
 
 def forget_nonces() -> int:

@@ -5,6 +5,7 @@ becomes a flattr once all is there, in whatever order and on whatever device it 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -52,27 +53,30 @@ def press(patron: User | None, submission: Submission) -> Flattr | Press:
 
     Raises what `record_flattr` raises, but for NoMeans.
     """
+    if patron and has_verified_mail(patron):
+        with suppress(NoMeans):
+            return record_flattr(patron, submission)
     thing = find_thing(submission)
     if patron and is_own(patron, submission, thing):
         raise OwnThing
     if thing and not submission.title:
         # Where a press is listed before it is complete, it goes by the thing's own title.
         submission = replace(submission, title=thing.title)
-    if patron is None or missing_of(patron) != Missing.NOTHING:
-        return keep_press(patron, submission)
-    try:
-        return record_flattr(patron, submission)
-    except NoMeans:
-        return keep_press(patron, submission)
+    return keep_press(patron, submission)
 
 
 def missing_of(patron: User | None) -> Missing:
     """Return the first thing that keeps a person's presses from being recorded."""
     if patron is None:
         return Missing.SIGN_IN
-    if not EmailAddress.objects.filter(user=patron, verified=True).exists():
+    if not has_verified_mail(patron):
         return Missing.MAIL
     return Missing.NOTHING if has_means_to_give(patron) else Missing.MEANS
+
+
+def has_verified_mail(patron: User) -> bool:
+    is_verified: bool = EmailAddress.objects.filter(user=patron, verified=True).exists()
+    return is_verified
 
 
 def keep_press(patron: User | None, submission: Submission) -> Press:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -70,8 +71,10 @@ def press_button(request: HttpRequest) -> HttpResponse:
     """Record the press of an armed button as a flattr, or keep it until it can be one."""
     try:
         look = Look.at(read_submission(request.POST), request.user)
-        spend_nonce(request, look.url, request.POST.get("nonce", ""))
-        made = press(look.patron, look.submission)
+        # Both or neither, and one commit for both.
+        with transaction.atomic():
+            spend_nonce(request, look.url, request.POST.get("nonce", ""))
+            made = press(look.patron, look.submission)
     except (UrlRefused, ContentNotSupported) as error:
         return _not_supported(request, error)
     except NonceRefused as refused:

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, F
 
 from accounts.models import User
 from funds.hints import hint
@@ -65,9 +66,13 @@ def budget_micros(user: User) -> int:
 
 def has_means_to_give(user: User) -> bool:
     """Say whether a budget is set and anything is there to give."""
-    if budget_micros(user) <= 0:
-        return False
-    return account_of(Code.FUNDS, currency=user.currency, user=user).available_micros > 0
+    funds = LedgerAccount.objects.filter(
+        user=user,
+        code=Code.FUNDS,
+        currency=user.currency,
+        credits_posted_micros__gt=F("debits_posted_micros") + F("debits_pending_micros"),
+    )
+    return MonthlyBudget.objects.filter(Exists(funds), user=user, amount_micros__gt=0).exists()
 
 
 def has_means_to_receive(user: User) -> bool:

@@ -68,11 +68,14 @@ def creator_statement(request: HttpRequest, month: date) -> HttpResponse:
     of_month = list(mine.filter(month=month))
     if not of_month:
         raise Http404
-    things = Paginator(statements.things_that_earned(request.user, month), ROWS_PER_PAGE)
+    # All of them at once: counting the pages first would add up a creator's month twice.
+    things = Paginator(list(statements.things_that_earned(request.user, month)), ROWS_PER_PAGE)
+    page = things.get_page(request.GET.get("page"))
+    page.object_list = statements.with_things(page.object_list)
     context = {
         "month": month,
         "statements": of_month,
-        "page": things.get_page(request.GET.get("page")),
+        "page": page,
         "earlier": mine.filter(month__lt=month).first(),
         "later": mine.filter(month__gt=month).last(),
     }

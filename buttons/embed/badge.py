@@ -121,7 +121,7 @@ def counts_at(urls: Sequence[str], seen: int = 0) -> dict[str, int]:
     }
     if unknown := [url for url in keys if url not in counts]:
         shown = Flattr.objects.filter(thing__url__in=unknown, state__in=SHOWN_STATES)
-        found = dict(shown.values_list("thing__url").annotate(Count("pk")).order_by())
+        found = dict(shown.values_list("thing__url").annotate(shown=Count("*")).order_by())
         fresh = {url: found.get(url, 0) for url in unknown}
         cache.set_many({keys[url]: count for url, count in fresh.items()}, CACHE_SECONDS)
         counts |= fresh

@@ -1,6 +1,7 @@
 """Keeps cookies away from what foreign pages load, and answers the same badge again at once."""
 
 import hashlib
+import re
 from collections.abc import Callable
 
 from django.core.cache import caches
@@ -38,6 +39,7 @@ def without_cookies(
 BADGE_PATH = "/badge.svg"
 # Redis remembers a count for the rest of the minute that a count may be old.
 REMEMBERED_SECONDS = 10
+TOLD = re.compile(r"[ &]seen=\d")
 
 
 def remembered_badges(
@@ -47,12 +49,15 @@ def remembered_badges(
 
     A page that many people read asks for one badge again and again. The host belongs to the key, so
     that one that is not allowed is refused as everywhere; only what was drawn well is remembered.
+    Who was told of a newer count is not answered from memory.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.method != "GET" or request.path_info != BADGE_PATH:
             return get_response(request)
         asked = f"{request.META.get('HTTP_HOST', '')} {request.META['QUERY_STRING']}"
+        if TOLD.search(asked):
+            return get_response(request)
         key = hashlib.sha256(asked.encode()).hexdigest()
         remembered = caches["process"].get(key)
         if remembered is None:

@@ -7,6 +7,10 @@ from buttons.models import Claim, Flattr, Month, Press, SpentNonce, Thing
 from buttons.months import current_month
 from tests.buttons.people import PAGE, flattr, give_means, make_thing, verify_mail
 
+# Session and user, the nonce, the mail address, the months, the thing, whose it is, what is there,
+# means, the flattr, and four times a savepoint.
+PRESS_QUERIES = 18
+
 pytestmark = pytest.mark.django_db
 
 
@@ -306,6 +310,28 @@ def test_a_second_press_leads_to_the_first_flattr(client, patron, tea, window):
     made = flattr(patron, tea)
     window.wait()
     assert client.post("/submit/press/", form).url == f"/flattr/{made.pk}/"
+    assert Flattr.objects.count() == 1
+
+
+def test_a_press_asks_a_fixed_number_of_questions(
+    client, patron, tea, window, django_assert_num_queries
+):
+    client.force_login(patron)
+    form = window.form(url=PAGE)
+    window.wait()
+    with django_assert_num_queries(PRESS_QUERIES):
+        client.post("/submit/press/", form)
+    assert Flattr.objects.count() == 1
+
+
+def test_a_press_that_records_nothing_does_not_use_up_its_form(client, patron, tea, window):
+    client.force_login(patron)
+    form = window.form(url=PAGE)
+    window.wait()
+    Thing.objects.filter(pk=tea.pk).update(owner=patron)
+    assert client.post("/submit/press/", form).status_code == 409
+    Thing.objects.filter(pk=tea.pk).update(owner=tea.owner)
+    assert client.post("/submit/press/", form).status_code == 302
     assert Flattr.objects.count() == 1
 
 
