@@ -107,15 +107,19 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = User
-        fields = ["username", "display_name", "about", "kind"]
+        fields = ["username", "display_name", "about", "thanks", "kind"]
         widgets = {"about": forms.Textarea(attrs={"rows": 3}), "kind": forms.RadioSelect}
         labels = {
             "username": "Public username",
             "display_name": "Name",
             "about": "About you",
+            "thanks": "Thank-you line",
             "kind": "You are",
         }
-        help_texts = {"display_name": "Shown instead of the username where there is room."}
+        help_texts = {
+            "display_name": "Shown instead of the username where there is room.",
+            "thanks": "Shown to who has just flattred something of yours.",
+        }
 
     def __init__(self, *args: Any, is_username_fixed: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -60,6 +60,7 @@ class User(AbstractUser):
     )
     display_name = models.CharField(max_length=80, blank=True)
     about = models.CharField(max_length=280, blank=True)
+    thanks = models.CharField(max_length=140, blank=True, default="", db_default="")
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.INDIVIDUAL)
     currency = models.CharField(max_length=3, default=default_currency)
     flattr_id = models.CharField(max_length=6, unique=True, default=new_flattr_id, editable=False)

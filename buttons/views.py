@@ -94,7 +94,9 @@ def press_button(request: HttpRequest) -> HttpResponse:
 @opened_by_other_sites
 def flattred(request: HttpRequest, flattr_id: int) -> HttpResponse:
     """Say what became of a press, tell the page that opened the window, and offer the undo."""
-    flattr = get_object_or_404(_person(request).flattrs.select_related("thing"), pk=flattr_id)
+    flattr = get_object_or_404(
+        _person(request).flattrs.select_related("thing__owner"), pk=flattr_id
+    )
     context = {
         "flattr": flattr,
         "thing": flattr.thing,

@@ -4,7 +4,14 @@ from buttons.models import Claim, Thing
 
 
 def change(client, **fields):
-    data = {"username": "alice", "display_name": "", "about": "", "kind": "individual", **fields}
+    data = {
+        "username": "alice",
+        "display_name": "",
+        "about": "",
+        "thanks": "",
+        "kind": "individual",
+        **fields,
+    }
     return client.post("/accounts/profile/", data)
 
 
@@ -19,6 +26,13 @@ def test_what_others_see_can_be_changed(client, alice):
     alice.refresh_from_db()
     assert (alice.public_name, alice.about, alice.kind) == ("Alice Winter", "Tea.", "organisation")
     assert alice.username == "al"
+
+
+def test_the_thank_you_line_has_140_letters(client, alice):
+    change(client, thanks="x" * 140)
+    change(client, thanks="y" * 141)
+    alice.refresh_from_db()
+    assert alice.thanks == "x" * 140
 
 
 def test_nothing_else_can_be_changed(client, alice):

@@ -48,6 +48,30 @@ def test_the_result_offers_to_undo_and_tells_the_page_that_opened_the_window(
     assert f"/flattr/{Flattr.objects.get().pk}/undo/" in shown
 
 
+def test_the_result_says_the_owners_thanks_as_plain_text(client, patron, creator, tea, window):
+    creator.thanks = '<b>Thank</b> you, "reader"'
+    creator.save(update_fields=["thanks"])
+    client.force_login(patron)
+    assert "Thank" not in text(window.open(url=PAGE))
+    shown = text(client.get(window.press(url=PAGE).url))
+    assert "&lt;b&gt;Thank&lt;/b&gt; you, &quot;reader&quot;" in shown
+
+
+@pytest.mark.parametrize("why", ["unproven", "left", "undone"])
+def test_nobody_is_thanked_by_who_only_says_so_or_left_nor_for_what_was_undone(
+    client, patron, creator, tea, window, why
+):
+    creator.thanks, creator.is_active = "Thank you", why != "left"
+    creator.save(update_fields=["thanks", "is_active"])
+    client.force_login(patron)
+    address = window.press(url=PAGE).url
+    if why == "unproven":
+        Thing.objects.update(owner=None)
+    if why == "undone":
+        Flattr.objects.update(state="undone")
+    assert "Thank you" not in text(client.get(address))
+
+
 def test_undo_takes_the_flattr_back(client, patron, tea, window):
     client.force_login(patron)
     window.press(url=PAGE)
