@@ -19,6 +19,8 @@ NAME_PLACEHOLDER = "your-name"
 ID_PLACEHOLDER = "abc123"
 URL_PLACEHOLDER = "https://your-site.example/this-page"
 
+LAYOUTS = tuple(SIZES)
+
 MARKER = re.compile(r"@([A-Z]+(?:_[A-Z]+)?)")
 
 

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from accounts.rate_limits import person_and_path, rate_limited
 from buttons.canonical import UrlRefused, origin_of
-from buttons.embed.badge import SIZES
 from buttons.flattrs import (
     AlreadyFlattred,
     AlreadyWaiting,
@@ -39,7 +38,7 @@ from buttons.plugin_zip import PLUGIN, plugin_zip
 from buttons.presses import Missing, drop_press, missing_of, press
 from buttons.responses import next_or, opened_by_other_sites
 from buttons.sessions import remember_press, remembered_presses
-from buttons.snippets import Wish, snippets_of
+from buttons.snippets import LAYOUTS, Wish, snippets_of
 from buttons.submissions import (
     ContentNotSupported,
     OwnerUnknown,
@@ -230,7 +229,7 @@ def snippet(request: HttpRequest, slug: str = HTML.slug) -> HttpResponse:
         "platform": PLATFORMS[slug],
         "platforms": PLATFORMS.values(),
         "wish": wish,
-        "layouts": SIZES,
+        "layouts": LAYOUTS,
         "themes": {"": "As the visitor's screen is", "light": "Light", "dark": "Dark"},
         "snippets": snippets_of(PLATFORMS[slug], wish),
     }

@@ -139,7 +139,9 @@ def test() -> int:
         command = [sys.executable, "-m", "pytest", "-q", "-n", "0", *files]
         status = subprocess.run(command, cwd=ROOT).returncode
     if left_out:
-        print(f"SKIPPED {len(left_out)} of {len(PARTS)} platforms: {', '.join(left_out)}.")
+        print(
+            f"SKIPPED {len(left_out)} of {len(PARTS)} programs of platforms: {', '.join(left_out)}."
+        )
         print("`make test-platforms` says what it installs for them, and tests all.")
     return status
 

@@ -24,7 +24,7 @@ def test_where_nothing_is_installed_nothing_runs_and_the_number_is_said(monkeypa
     monkeypatch.setattr(parts, "missing", lambda: list(parts.PARTS))
     assert parts.test() == 0
     assert ran == []
-    assert f"SKIPPED {len(parts.PARTS)} of {len(parts.PARTS)} platforms" in capsys.readouterr().out
+    assert f"SKIPPED {len(parts.PARTS)} of {len(parts.PARTS)} programs" in capsys.readouterr().out
 
 
 def test_the_long_ones_run_only_when_they_are_asked_for(monkeypatch, capsys, ran):
