@@ -36,19 +36,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     readonly_fields = ["flattr_id", "date_joined", "last_login"]
     fieldsets = [
         (None, {"fields": ["email", "username", "password"]}),
-        (
-            "Public",
-            {
-                "fields": [
-                    "display_name",
-                    "about",
-                    "thanks",
-                    "kind",
-                    "flattr_id",
-                    "old_flattr_number",
-                ]
-            },
-        ),
+        ("Public", {"fields": ["display_name", "about", "thanks", "kind", "publishes_income"]}),
+        ("On pages", {"fields": ["flattr_id", "old_flattr_number"]}),
         ("Money", {"fields": ["currency", "is_exempt_from_means"]}),
         (
             "Rights",

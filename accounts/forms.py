@@ -107,7 +107,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = User
-        fields = ["username", "display_name", "about", "thanks", "kind"]
+        fields = ["username", "display_name", "about", "thanks", "kind", "publishes_income"]
         widgets = {"about": forms.Textarea(attrs={"rows": 3}), "kind": forms.RadioSelect}
         labels = {
             "username": "Public username",

@@ -64,6 +64,11 @@ class User(AbstractUser):
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.INDIVIDUAL)
     currency = models.CharField(max_length=3, default=default_currency)
     flattr_id = models.CharField(max_length=6, unique=True, default=new_flattr_id, editable=False)
+    publishes_income = models.BooleanField(
+        "publish what my pages earned",
+        default=False,
+        help_text="Shown beside the number of readers, on badges of pages where you show that.",
+    )
     # Set by an admin who knows that it was theirs: whoever has the number owns the pages with it.
     old_flattr_number = models.PositiveIntegerField(
         "number at the first Flattr",

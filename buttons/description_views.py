@@ -1,10 +1,10 @@
 """The page on which an owner says what their thing is."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 
 from accounts.models import User
 from accounts.rate_limits import rate_limited
@@ -21,16 +21,11 @@ def describe(request: HttpRequest, thing_id: int) -> HttpResponse:
     form = WordsForm(request.POST or None, thing=thing)
     if form.is_valid():
         try:
-            describe_thing(request.user, thing.pk, form.words)
+            shows_readers = form.cleaned_data["shows_readers"]
+            describe_thing(request.user, thing.pk, form.words, shows_readers=shows_readers)
         except NotTheirs as error:
             raise Http404 from error
         messages.success(request, "Saved.")
         return redirect("buttons:things")
-    context = {
-        "form": form,
-        "title": "Describe your page",
-        "lead": thing.url,
-        "back_url": reverse("buttons:things"),
-        "back": "Your things",
-    }
-    return render(request, "one_form.html", context)
+    context = {"form": form, "thing": thing, "base_url": settings.BASE_URL}
+    return render(request, "buttons/describe.html", context)

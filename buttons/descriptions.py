@@ -9,8 +9,12 @@ class NotTheirs(Exception):
     """The thing has another owner by now, or none, so its words stay as they are."""
 
 
-def describe_thing(owner: User, thing_id: int, words: Words) -> None:
-    """Write an owner's words down, all but the category; raises NotTheirs.
+def describe_thing(
+    owner: User, thing_id: int, words: Words, *, shows_readers: bool = False
+) -> None:
+    """Write down an owner's words, all but the category, and what the badge shows.
+
+    Raises NotTheirs.
 
     They stay when the page is looked at again, for as long as the thing has this owner.
     """
@@ -20,6 +24,7 @@ def describe_thing(owner: User, thing_id: int, words: Words) -> None:
         language=words.language,
         tags=list(words.tags),
         is_hidden=words.is_hidden,
+        shows_readers=shows_readers,
         described_by=owner,
         is_edited=True,
     )

@@ -1,5 +1,6 @@
 """Forms about things."""
 
+from dataclasses import fields
 from typing import Any
 
 from django import forms
@@ -33,6 +34,12 @@ class WordsForm(forms.Form):
         help_text="It can still be flattred, and is found by its address.",
     )
 
+    shows_readers = forms.BooleanField(
+        required=False,
+        label="Say on a badge how many readers paid for it",
+        help_text="From the next minute on, counted over all closed months.",
+    )
+
     def __init__(self, *args: Any, thing: Thing) -> None:
         super().__init__(*args)
         self.initial = {name: getattr(thing, name) for name in self.base_fields}
@@ -56,4 +63,5 @@ class WordsForm(forms.Form):
 
     @property
     def words(self) -> Words:
-        return Words(**self.cleaned_data)
+        names = [field.name for field in fields(Words) if field.name in self.cleaned_data]
+        return Words(**{name: self.cleaned_data[name] for name in names})

@@ -57,10 +57,16 @@ class Thing(models.Model):
         related_name="+",
     )
     is_edited = models.BooleanField(default=False)
+    shows_readers = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "id"], name="thing_of_owner")]
+        indexes = [
+            models.Index(fields=["owner", "id"], name="thing_of_owner"),
+            models.Index(
+                fields=["id"], condition=Q(shows_readers=True), name="thing_showing_readers"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.url
@@ -71,6 +77,29 @@ class Thing(models.Model):
     @property
     def host(self) -> str:
         return host_of(self.url)
+
+
+class Readers(models.Model):
+    """How many people paid an owner for a thing in all closed months, and how much.
+
+    Written after a close, and only for things whose owner shows it. The amount is missing where it
+    would say what a single person gave, or where it is of several currencies.
+    """
+
+    thing = models.OneToOneField(Thing, on_delete=models.PROTECT, primary_key=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    month = models.DateField(help_text="The last month that is counted.")
+    readers = models.PositiveIntegerField()
+    currency = models.CharField(max_length=3, blank=True)
+    amount_micros = models.BigIntegerField(null=True)
+
+    class Meta:
+        verbose_name_plural = "readers"
+
+    def __str__(self) -> str:
+        return f"readers of {self.thing_id} until {self.month:%Y-%m}"
 
 
 class Claim(models.Model):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from funds.stripe_gateway import StripeRefused, StripeUnreachable
-from payouts import close, connect, transparency
+from payouts import close, connect, readers, transparency
 from payouts.check_books import record_check
 from payouts.models import BooksCheck
 from payouts.statement_mails import due_mails, mail_statement
@@ -101,8 +101,12 @@ def check_books() -> None:
 
 @shared_task
 def publish_figures() -> None:
-    """Publish months that were closed, and once a day what is owed and what lies at Stripe."""
+    """Publish months that were closed, and once a day what is owed and what lies at Stripe.
+
+    Badges learn how many readers have paid.
+    """
     transparency.publish_months()
+    readers.publish_readers()
     try:
         transparency.publish_day()
     except (StripeUnreachable, StripeRefused) as error:

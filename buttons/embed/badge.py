@@ -11,12 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.core.cache import cache
-from django.db.models import Count
+from django.db.models import Count, F, QuerySet
 from django.template import Context, Engine
 
 from buttons.embed.middleware import REMEMBERED_SECONDS
 from buttons.flattrs import SHOWN_STATES
-from buttons.models import Flattr
+from buttons.models import Flattr, Readers
+from funds.money import format_micros_floor
 
 ASK_AGAIN_SECONDS = 1
 # With the seconds that a process remembers a whole badge, a count is at most a minute old.
@@ -27,6 +28,10 @@ ART = Engine().from_string((Path(__file__).parent / "art" / "badge.svg").read_te
 # Width and height in the drawing's own units; an icon is drawn in the size that is asked for.
 SIZES = {"flat": (110, 20), "compact": (110, 20), "large": (55, 62), "icon": (24, 24)}
 ICON_SIZES = ("16", "20", "24")
+# Wide, so it is for the owner to place, and none of the layouts that any button may choose.
+READERS = "readers"
+SHOWN_SIZES = {**SIZES, READERS: (300, 20)}
+PAID_LETTERS_MAX = 13
 THEMES = ("light", "dark")
 RIGHT_TO_LEFT = re.compile(
     r"(?:ar|arc|ckb|dv|fa|he|iw|nqo|ps|sd|syr|ug|ur|yi)(?:[-_]|$)|[a-z]+[-_](?:arab|hebr)(?:[-_]|$)"
@@ -49,7 +54,7 @@ class Look:
     def of(cls, layout: str = "", size: str = "", theme: str = "", lang: str = "") -> "Look":
         words = [*layout.split(), size, theme]
         return cls(
-            layout=next((word for word in words if word in SIZES), "flat"),
+            layout=next((word for word in words if word in SHOWN_SIZES), "flat"),
             size=next((word for word in words if word in ICON_SIZES), "20"),
             theme=next((word for word in words if word in THEMES), ""),
             is_right_to_left=RIGHT_TO_LEFT.match(lang.strip().lower()) is not None,
@@ -57,19 +62,38 @@ class Look:
 
     @property
     def shown_size(self) -> tuple[str, str]:
-        width, height = SIZES[self.layout]
+        width, height = SHOWN_SIZES[self.layout]
         return (self.size, self.size) if self.layout == "icon" else (str(width), str(height))
 
 
+@dataclass(frozen=True)
+class Kept:
+    """How many readers paid for a page, and how much, which may be nothing that is published."""
+
+    readers: int
+    paid: str = ""
+
+    def sentence(self, readers: str) -> str:
+        return f"Kept free by {readers} reader{'' if self.readers == 1 else 's'}"
+
+    @property
+    def label(self) -> str:
+        paid = f", {self.paid}" if self.paid else ""
+        return f"{self.sentence(f'{self.readers:,}')}{paid}"
+
+
+Shown = int | Kept | None
+
+
 @lru_cache(maxsize=1_024)
-def draw_badge(look: Look, *counts: int | None) -> str:
+def draw_badge(look: Look, *counts: Shown) -> str:
     """Return the SVG of a badge for each count; without a count it only says Flattr.
 
     Every layout has one size whatever it counts, so no page shifts when a count grows. Of several
     badges each is shown by the fragment that is its place: `#0`, `#1`, … Most badges of an instance
     show one of a few small counts, so drawings are remembered.
     """
-    width, height = SIZES[look.layout]
+    width, height = SHOWN_SIZES[look.layout]
     context = {
         "layout": look.layout,
         "theme": look.theme,
@@ -80,7 +104,7 @@ def draw_badge(look: Look, *counts: int | None) -> str:
         "label": _label(counts),
         "rows": [
             {
-                "count": "" if count is None else short(count),
+                **_texts(count),
                 "y": place * height,
                 "is_one_of_many": len(counts) > 1,
             }
@@ -90,9 +114,17 @@ def draw_badge(look: Look, *counts: int | None) -> str:
     return "".join(line.strip() for line in ART.render(Context(context)).splitlines())
 
 
-def _label(counts: Sequence[int | None]) -> str:
-    is_counted = len(counts) == 1 and counts[0] is not None
-    return f"Flattr this ({counts[0]:,})" if is_counted else "Flattr this"
+def _label(counts: Sequence[Shown]) -> str:
+    count = counts[0] if len(counts) == 1 else None
+    if isinstance(count, Kept):
+        return count.label
+    return "Flattr this" if count is None else f"Flattr this ({count:,})"
+
+
+def _texts(count: Shown) -> dict[str, str]:
+    if isinstance(count, Kept):
+        return {"sentence": count.sentence(short(count.readers)), "paid": count.paid}
+    return {"count": "" if count is None else short(count)}
 
 
 def short(count: int) -> str:
@@ -130,3 +162,38 @@ def counts_at(urls: Sequence[str], seen: int = 0) -> dict[str, int]:
 
 def _may_ask_again(key: str) -> bool:
     return bool(cache.add(f"{key}:asked", 1, ASK_AGAIN_SECONDS))
+
+
+def kept_at(urls: Sequence[str]) -> dict[str, Kept]:
+    """Return who paid for the things at canonical URLs, where their owners show it.
+
+    One query, or none while Redis remembers; what changes is seen a minute later.
+    """
+    keys = {url: f"kept:{hashlib.sha256(url.encode()).hexdigest()}" for url in urls}
+    remembered = cache.get_many(keys.values())
+    told: dict[str, list[tuple[int, str]]] = {
+        url: remembered[key] for url, key in keys.items() if key in remembered
+    }
+    if unknown := [url for url in keys if url not in told]:
+        fresh: dict[str, list[tuple[int, str]]] = {url: [] for url in unknown}
+        for row in _shown_readers(unknown):
+            is_told = row.amount_micros is not None and row.owner.publishes_income
+            paid = _short_sum(row.amount_micros or 0, row.currency) if is_told else ""
+            fresh[row.thing.url].append((row.readers, paid))
+        cache.set_many({keys[url]: rows for url, rows in fresh.items()}, CACHE_SECONDS)
+        told |= fresh
+    return {url: Kept(*rows[0]) for url, rows in told.items() if rows}
+
+
+def _short_sum(amount_micros: int, currency: str) -> str:
+    """Return an amount that fits the badge: rounded down to cents, a large one to whole units."""
+    amount = format_micros_floor(amount_micros, currency)
+    return amount if len(amount) <= PAID_LETTERS_MAX else amount.partition(".")[0]
+
+
+def _shown_readers(urls: Sequence[str]) -> QuerySet[Readers]:
+    """Return the figures that are of the thing's owner of today, who wants them shown."""
+    shown = Readers.objects.filter(
+        thing__url__in=urls, thing__shows_readers=True, thing__owner=F("owner"), readers__gt=0
+    )
+    return shown.select_related("thing", "owner")

@@ -1,7 +1,7 @@
 """Badges, scripts, frames and images: cacheable, the same for everybody, without any cookie."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from buttons.canonical import UrlRefused, canonical_url
-from buttons.embed.badge import BADGES_MAX, Look, counts_at, draw_badge
+from buttons.embed.badge import BADGES_MAX, READERS, Look, Shown, counts_at, draw_badge, kept_at
 from buttons.embed.frames import draw_frame, frame_policy
 from buttons.embed.qr import CONTENT_TYPES, draw_qr
 from buttons.embed.script import ART, button_script, button_scripts, script
@@ -57,9 +57,11 @@ def badge(request: HttpRequest) -> HttpResponse:
     """
     urls = [_canonical(url) for url in request.GET.getlist("url")[:BADGES_MAX] or [""]]
     named = [url for url in urls if url]
-    counts = counts_at(named, _seen(request))
     words = {name: request.GET.get(name, "") for name in ("layout", "size", "theme", "lang")}
-    drawing = draw_badge(Look.of(**words), *[counts.get(url) for url in urls])
+    look = Look.of(**words)
+    counts: Mapping[str, Shown]
+    counts = kept_at(named) if look.layout == READERS else counts_at(named, _seen(request))
+    drawing = draw_badge(look, *[counts.get(url) for url in urls])
     response = HttpResponse(
         drawing, content_type="image/svg+xml; charset=utf-8", status=200 if named else 400
     )

@@ -28,6 +28,13 @@ def test_what_others_see_can_be_changed(client, alice):
     assert alice.username == "al"
 
 
+def test_income_is_published_by_who_says_so_and_nobody_else(client, alice):
+    assert not alice.publishes_income
+    change(client, publishes_income="on")
+    alice.refresh_from_db()
+    assert alice.publishes_income
+
+
 def test_the_thank_you_line_has_140_letters(client, alice):
     change(client, thanks="x" * 140)
     change(client, thanks="y" * 141)

@@ -158,6 +158,7 @@ def test_the_form_shows_what_is_there(client, web, lied_about, bob):
         "tags": "tea, leaves",
         "language": "de_AT",
         "is_hidden": True,
+        "shows_readers": False,
     }
 
 
@@ -229,6 +230,19 @@ def test_a_page_of_a_proven_site_that_cannot_be_read_is_asked_again_in_a_day(
     assert claim.state == Claim.State.PROVEN
     assert claim.next_check_at and claim.checked_at
     assert claim.next_check_at - claim.checked_at == PROVEN_BACKOFF == timedelta(days=1)
+
+
+def test_an_owner_lets_a_badge_say_how_many_readers_paid(client, tea, creator):
+    client.force_login(creator)
+    page = f"/things/{tea.pk}/edit/"
+    assert "layout=readers" not in client.get(page).content.decode()
+    client.post(page, FORM | {"shows_readers": "on"})
+    tea.refresh_from_db()
+    assert tea.shows_readers
+    assert "layout=readers" in client.get(page).content.decode()
+    client.post(page, FORM)
+    tea.refresh_from_db()
+    assert not tea.shows_readers
 
 
 def test_a_hidden_thing_is_in_no_list(client, tea, creator):
