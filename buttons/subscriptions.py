@@ -81,7 +81,7 @@ def last_month_of(first_month: date, months: int) -> date:
 def choices_of(first_month: date) -> list[tuple[str, str]]:
     """Return how long a subscription may be asked for, with the month it would end in."""
     limited = [
-        (str(months), f"{months} months, until {last_month_of(first_month, months):%B %Y}")
+        (str(months), f"{months} months, until {last_month_of(first_month, months):%b %Y}")
         for months in MONTHS
     ]
     return [*limited, ("", "Until I cancel")]

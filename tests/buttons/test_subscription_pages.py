@@ -43,7 +43,7 @@ def test_the_window_offers_months_and_no_end(client, made, waited, months, ahead
 
 def test_the_offer_names_the_month_it_would_end_in(client, made):
     shown = text(client.get(f"/flattr/{made.pk}/"))
-    assert f"3 months, until {months_before(current_month(), -2):%B %Y}" in shown
+    assert f"3 months, until {months_before(current_month(), -2):%b %Y}" in shown
 
 
 def test_looking_at_the_offer_begins_nothing(client, made):
