@@ -55,10 +55,10 @@ wordpress-plugin: setup ## Make the plugin for WordPress: .data/plugins/flattr-b
 bench: setup ## Run all benchmarks, and write down what they found.
 	@$(BIN)/python -m benchmarks.all
 
-soak: setup ## Run the long tests: a million operations against the model.
-	SOAK=1 $(BIN)/pytest -q -n 2 -s tests/payouts/test_stateful.py
+soak: setup ## Run the long tests: a million operations against the model, and every kill.
+	$(BIN)/python -u -m tests.soak
 
-mutants: setup ## Seed twenty faults one by one and see the tests find each.
+mutants: setup ## Seed faults one by one and see the tests find each.
 	$(BIN)/python -m tests.mutants
 
 clean: ## Delete the sandbox's data: databases, mail, logs and secrets.

@@ -411,6 +411,17 @@ def test_an_owner_who_flattred_the_page_before_it_was_theirs_takes_no_part(bob, 
 
 
 @pytest.mark.django_db
+def test_what_an_owner_waited_for_on_their_own_page_is_dropped_with_the_proof(bob, carol, pages):
+    give_means(bob)
+    made = record_flattr(bob, Submission(PAGE, claimant=carol))
+    Flattr.objects.filter(pk=made.pk).update(state="waiting")
+    pages[PAGE] = button_of("bob")
+    check_thing(made.thing_id)
+    made.refresh_from_db()
+    assert made.state == "dropped"
+
+
+@pytest.mark.django_db
 def test_before_a_withdrawal_the_pages_of_a_creator_are_looked_at_again(bob, carol, pages):
     pages[PAGE] = button_of("bob")
     claim = check_claim(claim_of(bob))

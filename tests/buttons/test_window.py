@@ -295,6 +295,13 @@ def test_the_result_of_a_flattr_that_counts_says_nothing_of_waiting(client, patr
     assert "wait" not in text(client.get(window.press(url=PAGE).url))
 
 
+def test_the_window_says_that_an_owner_who_was_deactivated_waits(client, patron, tea, creator):
+    type(creator).objects.filter(pk=creator.pk).update(is_active=False)
+    client.force_login(patron)
+    look = client.get("/submit/auto", {"url": tea.url}).context["look"]
+    assert look.waits_because == "without_means"
+
+
 def test_an_exempt_owner_receives_without_giving(client, patron, bob):
     type(bob).objects.filter(pk=bob.pk).update(is_exempt_from_means=True)
     make_thing(owner=bob)

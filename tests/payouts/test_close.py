@@ -267,8 +267,9 @@ def test_everybody_receives_where_give_to_receive_is_off(alice, carol, settings)
     assert revenue_of(carol) == 1_800_000
 
 
-def test_an_inactive_owner_receives_nothing_and_the_flattr_waits(alice, creator):
-    User.objects.filter(pk=creator.pk).update(is_active=False)
+@pytest.mark.parametrize("is_exempt", [False, True])
+def test_an_inactive_owner_receives_nothing_and_the_flattr_waits(alice, creator, is_exempt):
+    User.objects.filter(pk=creator.pk).update(is_active=False, is_exempt_from_means=is_exempt)
     gives(alice, "2.00")
     waits = flattr(alice, thing_of(creator))
     close_month(AUGUST)

@@ -2,7 +2,8 @@
 
 Hypothesis picks the operations; each runs through the real verb and through `books_model.py`, which
 must agree on every refusal, and after each close and at the end on every balance and every flattr.
-Only Stripe's answers are made up. `SOAK=1` (`make soak`) runs twenty times as many.
+Only Stripe's answers are made up. `SOAK=1` (`make soak`) runs twenty times as many, or
+SOAK_OPERATIONS.
 """
 
 import os
@@ -45,8 +46,8 @@ from tests.payouts.pretend_stripe import PretendStripe
 from tests.payouts.reference import Click
 
 IS_SOAK = os.environ.get("SOAK") == "1"
-PARTS = 40 if IS_SOAK else 4
-OPERATIONS = 1_000_000 if IS_SOAK else 50_000
+OPERATIONS = int(os.environ.get("SOAK_OPERATIONS", "1000000")) if IS_SOAK else 50_000
+PARTS = max(1, OPERATIONS // 25_000) if IS_SOAK else 4
 # A busy machine runs fewer of them rather than holding up the other tests; the soak runs them all.
 SECONDS_MAX = 24 * 3_600 if IS_SOAK else 24
 PEOPLE, THINGS, CROWD = 24, 120, 1_500
@@ -421,5 +422,6 @@ def test_any_operations_in_any_order_leave_what_the_model_says(part, monkeypatch
         )
     with capsys.disabled():
         seconds = time.monotonic() - begun
-        counts = f"{done.total() - before} operations in {seconds:.1f} s: {dict(done)}"
+        made = f"{done.total() - before} operations in {seconds:.1f} s"
+        counts = f"model, part {part + 1} of {PARTS}: {made}: {dict(done)}"
         sys.stderr.write(f"\n{counts}\n")
