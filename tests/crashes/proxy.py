@@ -36,10 +36,6 @@ class Point:
     def __str__(self) -> str:
         return f"{self.side} {self.nth}. {self.statement}"
 
-    @property
-    def is_commit(self) -> bool:
-        return self.statement.startswith("COMMIT")
-
 
 # Does what is to go wrong to a process id, and says whether the connection is lost by it.
 Strike = Callable[[int], bool]
