@@ -4,9 +4,10 @@
 SELECT setseed(0.5);
 
 INSERT INTO accounts_user (id, password, is_superuser, is_staff, is_active, date_joined, username,
-    email, display_name, about, kind, currency, flattr_id, is_exempt_from_means)
+    email, display_name, about, kind, currency, flattr_id, is_exempt_from_means,
+    publishes_income)
 SELECT n, '', false, false, true, now(), 'u' || n, 'u' || n || '@bench.example', '', '',
-    'individual', 'EUR', lpad(to_hex(n), 6, '0'), n > %(patrons)s
+    'individual', 'EUR', lpad(to_hex(n), 6, '0'), n > %(patrons)s, false
 FROM generate_series(1, %(patrons)s + %(creators)s) AS n;
 
 INSERT INTO funds_monthlybudget (user_id, amount_micros, is_revenue_reused, created_at, updated_at)

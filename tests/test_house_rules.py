@@ -248,6 +248,7 @@ def _names(tree: ast.AST) -> Iterator[str]:
 # Requirements
 
 DISTRIBUTION_OF = {
+    "axe_playwright_python": "axe-playwright-python",
     "ada_url": "ada-url",
     "allauth": "django-allauth",
     "celery": "celery[redis]",
