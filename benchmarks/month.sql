@@ -24,9 +24,9 @@ SELECT gen_random_uuid(), 'EUR', 12000000, 'paid', '', '', 0, now(), now(), n
 FROM generate_series(1, %(patrons)s) AS n;
 
 INSERT INTO buttons_thing (id, url, owner_id, title, description, language, category, tags,
-    is_hidden, is_edited, created_at)
+    is_hidden, is_edited, shows_readers, created_at)
 SELECT n, 'https://bench.example/' || n, %(patrons)s + 1 + (n - 1) / %(things_each)s, '', '', '',
-    '', '{}', false, false, now()
+    '', '{}', false, false, false, now()
 FROM generate_series(1, %(creators)s * %(things_each)s) AS n;
 
 -- The power makes the first creator get a twentieth of all flattrs.
