@@ -5,7 +5,7 @@ BIN := .venv/bin
 FOR_CHECKS := DEBUG=true SECRET_KEY=none DATABASE_URL=postgres://none@localhost/none
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run close check format test test-platforms wordpress-plugin soak mutants bench \
+.PHONY: help setup run close check format test test-fallbacks test-platforms wordpress-plugin soak mutants bench \
 	clean lock
 
 help: ## List every target.
@@ -41,6 +41,10 @@ test: setup check ## Set up, check everything, and run all tests, those in a bro
 	$(BIN)/pytest -q -n 2 -m 'not e2e'
 	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e
 	@$(BIN)/python -m tests.platforms.parts test
+
+test-fallbacks: setup ## Press a button in every kind of page, browser and person: 72 cells, some minutes.
+	@$(BIN)/python -m sandbox.browser
+	$(BIN)/pytest -q tests/fallbacks
 
 test-platforms: setup ## Install real site generators and WordPress, saying what, and test with them.
 	@$(BIN)/python -m tests.platforms.parts install

@@ -55,4 +55,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return render(request, "403_csrf.html", status=403)
+    """Say why a form was refused; without any cookie, that is what has to change."""
+    has_cookie = settings.CSRF_COOKIE_NAME in request.COOKIES
+    response = render(request, "403_csrf.html", {"has_cookie": has_cookie}, status=403)
+    if not has_cookie:
+        # A window opened from a sandboxed frame shows no page that would cut it off.
+        response["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return response
