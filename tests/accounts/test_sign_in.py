@@ -136,11 +136,18 @@ def test_a_new_address_needs_the_password_and_a_confirmation(
     assert verified.email == "new@example.org"
 
 
+STALE = {"login": "alice@example.org", "csrfmiddlewaretoken": "x" * 64}
+
+
 def test_a_stale_form_gets_a_clear_page(verified):
     strict = Client(enforce_csrf_checks=True)
-    response = strict.post(
-        "/accounts/login/",
-        {"login": "alice@example.org", "csrfmiddlewaretoken": "x" * 64},
-    )
+    strict.get("/accounts/login/")
+    response = strict.post("/accounts/login/", STALE)
     assert response.status_code == 403
     assert "Please send that again" in text_of(response)
+
+
+def test_a_browser_without_cookies_is_told_so(verified):
+    response = Client(enforce_csrf_checks=True).post("/accounts/login/", STALE)
+    assert response.status_code == 403
+    assert "Flattr needs cookies to know you" in text_of(response)
