@@ -36,6 +36,8 @@ format: setup ## Format the code and the templates.
 	$(BIN)/ruff format .
 	@git ls-files -z -- '*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2 || true
 
+# Some hundred processes start here: each would compile every module anew where nothing is kept.
+test: export PYTHONDONTWRITEBYTECODE =
 test: setup check ## Set up, check everything, and run all tests, those in a browser included.
 	$(BIN)/python -m sandbox.browser
 	$(BIN)/pytest -q -n 2 -m 'not e2e'
