@@ -117,7 +117,8 @@ def _commands(folder: Path, environment: Mapping[str, str]) -> dict[str, list[st
             "--access-logfile=-",
             "--no-control-socket",
         ],
-        "worker": [*celery, "worker", "--concurrency=2", "--loglevel=INFO"],
+        # Nothing is revoked, so there is nothing to ask other workers for when one comes up.
+        "worker": [*celery, "worker", "--concurrency=2", "--loglevel=INFO", "--without-mingle"],
         "beat": [*celery, "beat", f"--schedule={folder / 'beat-schedule'}", "--pidfile="],
         "blog": [*python, "sandbox.blog"],
     }

@@ -13,6 +13,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -50,7 +51,9 @@ def load(blog: str, stripe: World | None = None) -> bool:
     if User.objects.exists():
         return False
     with stripe.store.transaction() if stripe else nullcontext(), transaction.atomic():
-        people = {person.username: _person(person, stripe) for person in DEMO_PEOPLE}
+        # Hashed once: it is slow on purpose, and one public password keeps nobody out.
+        password = make_password(DEMO_PASSWORD)
+        people = {person.username: _person(person, password, stripe) for person in DEMO_PEOPLE}
         things = {made.slug: _thing(made, people[made.owner], blog) for made in THINGS}
         this_month = month_of(timezone.now())
         last_month = months_before(this_month, 1)
@@ -68,11 +71,11 @@ def sandbox_stripe(folder: Path) -> World | None:
     return world_of(dict(os.environ), folder / "stripe")
 
 
-def _person(person: Person, stripe: World | None) -> User:
-    user = User.objects.create_user(
-        person.username,
-        person.email,
-        DEMO_PASSWORD,
+def _person(person: Person, password: str, stripe: World | None) -> User:
+    user = User.objects.create(
+        username=person.username,
+        email=person.email,
+        password=password,
         display_name=person.display_name,
         about=person.about,
         kind=person.kind,

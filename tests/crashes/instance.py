@@ -66,7 +66,7 @@ class Instance:
         self._passwords = {role: secrets.token_hex(8) for role in roles}
         self._postgres = postgres.Postgres(folder / "postgres", self._passwords, False)
         self._redis = Redis(folder / "redis", secrets.token_hex(8), False)
-        self._worker = Child("worker", folder / "worker.log")
+        self._worker = Child("worker", folder / "worker.log", signal.SIGKILL)
         self.web_log = folder / "web.log"
 
     def start(self) -> None:

@@ -1,6 +1,7 @@
 """The beat may lose its file, be late, or be there twice: a month is closed, once."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -61,7 +62,8 @@ def is_idle(broker) -> bool:
 
 @pytest.fixture(scope="module")
 def running(django_db_setup, broker, tmp_path_factory) -> Iterator[Child]:
-    child = Child("worker", tmp_path_factory.mktemp("worker") / "log")
+    log = tmp_path_factory.mktemp("worker") / "log"
+    child = Child("worker", log, signal.SIGKILL)
     child.start([sys.executable, "-m", "tests.crashes.worker"], environment(), ROOT)
     yield child
     child.stop()

@@ -11,4 +11,5 @@ if __name__ == "__main__":
     # Models can be imported only now.
     close = importlib.import_module("payouts.close").__dict__
     close.update(CHUNK_SIZE=1, CHUNK_SIZE_MIN=1, ANALYZE_FLATTRS_MIN=1)
-    app.worker_main(["worker", "--concurrency=1", "--loglevel=INFO", "--without-gossip"])
+    command = ["worker", "--concurrency=1", "--loglevel=INFO"]
+    app.worker_main([*command, "--without-mingle", "--without-gossip"])

@@ -6,9 +6,11 @@ import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import User
 from buttons.models import Month
+from buttons.months import month_of, months_before
 from payouts import close, tasks
 from payouts.close import close_month, follow_up_closes
 from payouts.models import Chunk, CreatorStatement, PatronStatement
@@ -32,10 +34,20 @@ def flattred(alice, bob):
     flattr(alice, thing_of(bob))
 
 
-def test_a_tick_closes_every_month_that_is_over(alice, flattred, at_once):
+@pytest.fixture
+def flattred_lately(alice, bob):
+    """Few months ago, since each month until now is closed as well."""
+    month = months_before(month_of(timezone.now()), 3)
+    flattr(gives(alice, "4.00"), thing_of(gives(bob, "2.00")), month=month)
+    return month
+
+
+def test_a_tick_closes_every_month_that_is_over(alice, flattred_lately, at_once):
     tasks.close_due_months()
     months = Month.objects.order_by("month")
-    assert months.first().month == AUGUST
+    assert [month.month for month in months] == [
+        months_before(flattred_lately, -number) for number in range(3)
+    ]
     assert {month.state for month in months} == {"closed"}
     assert funds_of(alice) == 0
 
@@ -45,7 +57,7 @@ def test_a_tick_on_a_new_instance_closes_nothing(at_once):
     assert not Month.objects.exists()
 
 
-def test_a_second_tick_changes_nothing(flattred, at_once):
+def test_a_second_tick_changes_nothing(flattred_lately, at_once):
     tasks.close_due_months()
     first = booked()
     tasks.close_due_months()

@@ -50,9 +50,9 @@ OPERATIONS = int(os.environ.get("SOAK_OPERATIONS", "1000000")) if IS_SOAK else 5
 PARTS = max(1, OPERATIONS // 25_000) if IS_SOAK else 4
 # A busy machine runs fewer of them rather than holding up the other tests; the soak runs them all.
 SECONDS_MAX = 24 * 3_600 if IS_SOAK else 24
-PEOPLE, THINGS, CROWD = 24, 120, 1_500
-STEPS = 50
-BEFORE_A_CLOSE = 2
+PEOPLE, THINGS, CROWD = 24, 240, 4_000
+STEPS = 60
+BEFORE_A_CLOSE = 3
 PICK = st.integers(0, 2**16)
 AMOUNTS = (1_000_000, 1_990_000, 2_000_000, 3_330_000, 10_000_000, 149_990_000, 150_000_000)
 BUDGETS = (0, 10_000, 1_990_000, 2_000_000, 2_000_001, 7_770_000, 150_000_000, 150_010_000)
@@ -105,6 +105,8 @@ class Instance(RuleBasedStateMachine):
         self.new_things()
         self.closes_asked = 0
         self.owners(seed)
+        # However few rules follow, there is something to close.
+        self.crowd(seed)
 
     # Who and what is there.
 
@@ -305,7 +307,7 @@ class Instance(RuleBasedStateMachine):
 
     @rule()
     def close(self):
-        """Every second time it comes up, so that more happens between two closes."""
+        """Every third time it comes up, so that more happens between two closes."""
         self.closes_asked += 1
         if self.closes_asked % BEFORE_A_CLOSE:
             return
@@ -412,7 +414,7 @@ def test_any_operations_in_any_order_leave_what_the_model_says(part, monkeypatch
         run_state_machine_as_test(
             Instance,
             settings=settings(
-                max_examples=4,
+                max_examples=2,
                 stateful_step_count=STEPS,
                 deadline=None,
                 database=None,

@@ -99,10 +99,10 @@ def is_ready(host: Child) -> bool:
 def hosts(tmp_path):
     """Two running workers, ready and idle."""
     assert settings.DATABASES["default"]["HOST"] and urlsplit(settings.REDIS_URL).hostname
-    children = {host: Child(host, tmp_path / host / "log") for host in HOSTS}
+    children = {host: Child(host, tmp_path / host / "log", signal.SIGKILL) for host in HOSTS}
     for host, child in children.items():
         command = [sys.executable, "-m", "celery", "--app", "flattr_site", "worker"]
-        command += [f"--hostname=celery@{host}", "--concurrency=1", "--loglevel=INFO"]
+        command += [f"--hostname=celery@{host}", "--concurrency=1", "--loglevel=INFO", "--without-mingle"]
         (tmp_path / host).mkdir()
         child.start(command, environment_of(host, tmp_path / host), tmp_path / host)
     try:
@@ -111,7 +111,7 @@ def hosts(tmp_path):
         yield children
     finally:
         for child in children.values():
-            child.stop(30)
+            child.stop()
 
 
 @pytest.fixture
