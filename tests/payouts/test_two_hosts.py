@@ -102,7 +102,8 @@ def hosts(tmp_path):
     children = {host: Child(host, tmp_path / host / "log", signal.SIGKILL) for host in HOSTS}
     for host, child in children.items():
         command = [sys.executable, "-m", "celery", "--app", "flattr_site", "worker"]
-        command += [f"--hostname=celery@{host}", "--concurrency=1", "--loglevel=INFO", "--without-mingle"]
+        command += [f"--hostname=celery@{host}", "--concurrency=1", "--loglevel=INFO"]
+        command += ["--without-mingle"]
         (tmp_path / host).mkdir()
         child.start(command, environment_of(host, tmp_path / host), tmp_path / host)
     try:
