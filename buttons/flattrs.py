@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from buttons.models import Claim, Flattr, Month, Subscription, Thing
-from buttons.months import Held, hold_months_shared
+from buttons.months import MONTHS_LOCK, Held, hold_months_shared
 from buttons.ownership import claim_thing, prove_by_site
 from buttons.sites import proven_site
 from buttons.submissions import Submission, find_thing, submission_of
@@ -27,6 +27,7 @@ SHOWN_STATES = (
     Flattr.State.EXPIRED,
 )
 
+RECORD_USUAL = Path(__file__).with_name("record_usual.sql").read_text()
 RECORD_SUBSCRIBED = Path(__file__).with_name("record_subscribed.sql").read_text()
 # Presses wait for a close that waits for one such statement, so that it must not take long.
 SUBSCRIPTIONS_AT_ONCE = 5_000
@@ -93,6 +94,29 @@ def record_flattr(patron: User, submission: Submission) -> Flattr:
     if submission.claimant and thing.owner_id is None:
         claim_thing(thing, submission.claimant)
     return flattr
+
+
+def record_usual(patron: User, url: str, nonce_digest: bytes) -> int | None:
+    """Record the press that nearly all are, in one round trip, and return its flattr's id.
+
+    Returns None, having changed nothing, where anything about it is unusual: then `record_flattr`
+    records or refuses it. A repeat finds its nonce spent and its flattr there, and is unusual.
+    """
+    asked: dict[str, int | str | bytes] = {
+        "lock": MONTHS_LOCK,
+        "url": url,
+        "patron": patron.pk,
+        "currency": patron.currency,
+        "digest": nonce_digest,
+    }
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(RECORD_USUAL, asked)
+            made: tuple[int] | None = cursor.fetchone()
+    except IntegrityError:
+        # Another press of this patron was recorded while this one looked.
+        return None
+    return made[0] if made else None
 
 
 def flattr_thing(patron: User, thing: Thing) -> Flattr:

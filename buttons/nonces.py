@@ -55,6 +55,17 @@ def spend_nonce(
 
     It is spent with the transaction it is spent in, and not by one that is rolled back.
     """
+    digest = read_nonce(request, url, nonce, armed_after_ms=armed_after_ms)
+    with connection.cursor() as cursor:
+        cursor.execute(SPEND, [digest])
+        if cursor.rowcount == 0:
+            raise NonceSpent
+
+
+def read_nonce(
+    request: HttpRequest, url: str, nonce: str, *, armed_after_ms: int = ARMED_AFTER_MS
+) -> bytes:
+    """Return what is kept of a nonce that may be spent now, whether or not it was; or raise."""
     try:
         about, issued_ms, _ = signing.loads(nonce, salt=SALT)
     except (signing.BadSignature, ValueError) as error:
@@ -66,11 +77,7 @@ def spend_nonce(
         raise PressedTooSoon
     if age_ms > GOOD_FOR_MS:
         raise NonceStale
-    digest = hashlib.sha256(nonce.encode()).digest()
-    with connection.cursor() as cursor:
-        cursor.execute(SPEND, [digest])
-        if cursor.rowcount == 0:
-            raise NonceSpent
+    return hashlib.sha256(nonce.encode()).digest()
 
 
 def forget_nonces() -> int:

@@ -21,6 +21,7 @@ from buttons.flattrs import (
     TooLate,
     count_flattrs,
     drop_waiting,
+    record_usual,
     undo_flattr,
 )
 from buttons.listing import (
@@ -31,7 +32,7 @@ from buttons.listing import (
 )
 from buttons.models import Flattr, Press
 from buttons.months import current_month
-from buttons.nonces import ARMED_AFTER_MS, NonceRefused, issue_nonce, spend_nonce
+from buttons.nonces import ARMED_AFTER_MS, NonceRefused, issue_nonce, read_nonce, spend_nonce
 from buttons.ownership import check_claim
 from buttons.platforms import HTML, PLATFORMS
 from buttons.plugin_zip import PLUGIN, plugin_zip
@@ -42,6 +43,7 @@ from buttons.snippets import LAYOUTS, Wish, snippets_of
 from buttons.submissions import (
     ContentNotSupported,
     OwnerUnknown,
+    Submission,
     read_submission,
     submission_of,
 )
@@ -69,7 +71,10 @@ def submit_auto(request: HttpRequest) -> HttpResponse:
 def press_button(request: HttpRequest) -> HttpResponse:
     """Record the press of an armed button as a flattr, or keep it until it can be one."""
     try:
-        look = Look.at(read_submission(request.POST), request.user)
+        submission = read_submission(request.POST)
+        if made_id := _usual_press(request, submission):
+            return redirect("buttons:flattred", made_id)
+        look = Look.at(submission, request.user)
         # Both or neither, and one commit for both.
         with transaction.atomic():
             spend_nonce(request, look.url, request.POST.get("nonce", ""))
@@ -262,6 +267,17 @@ def user_page(request: HttpRequest, username: str) -> HttpResponse:
 def _person(request: HttpRequest) -> User:
     assert isinstance(request.user, User), "the view asks for a sign-in"
     return request.user
+
+
+def _usual_press(request: HttpRequest, submission: Submission) -> int | None:
+    """Record what nothing is in the way of; None where something is, which others then say."""
+    if not isinstance(request.user, User):
+        return None
+    try:
+        digest = read_nonce(request, submission.url, request.POST.get("nonce", ""))
+    except NonceRefused:
+        return None
+    return record_usual(request.user, submission.url, digest)
 
 
 def _window(request: HttpRequest, look: Look, note: str = "", status: int = 200) -> HttpResponse:

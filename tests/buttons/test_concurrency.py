@@ -3,14 +3,21 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from buttons.flattrs import AlreadyFlattred, record_flattr, record_subscribed, undo_flattr
-from buttons.models import Claim, Flattr, Month, Press, Subscription, Thing
+from buttons.flattrs import (
+    AlreadyFlattred,
+    record_flattr,
+    record_subscribed,
+    record_usual,
+    undo_flattr,
+)
+from buttons.models import Claim, Flattr, Month, Press, SpentNonce, Subscription, Thing
 from buttons.months import current_month, hold_months_exclusively, hold_months_shared, next_month
 from buttons.ownership import Findings, due_things, settle_claims
 from buttons.presses import complete_presses, keep_press
@@ -64,6 +71,21 @@ def test_two_presses_at_once_record_one_flattr(patron, tea):
     assert Flattr.objects.count() == 1
     assert sum(isinstance(result, Flattr) for result in results) == 1
     assert sum(isinstance(result, AlreadyFlattred) for result in results) == 5
+
+
+def test_two_usual_presses_at_once_record_one_flattr(patron, tea):
+    verbs = [partial(record_usual, patron, PAGE, bytes([number])) for number in range(6)]
+    results = at_once(*verbs)
+    [made] = Flattr.objects.all()
+    assert sorted(results, key=bool) == [None] * 5 + [made.pk]
+    assert SpentNonce.objects.count() == 1
+
+
+def test_a_nonce_that_is_spent_twice_at_once_records_one_flattr(patron, tea):
+    other = make_thing("https://bob.example/other", tea.owner)
+    urls = [PAGE, other.url] * 3
+    results = at_once(*[partial(record_usual, patron, url, b"the same") for url in urls])
+    assert [result for result in results if result] == [Flattr.objects.get().pk]
 
 
 def test_two_first_flattrs_at_once_create_one_thing(patron, bob, carol):
@@ -127,6 +149,18 @@ def test_a_flattr_that_waited_for_a_close_to_open_falls_into_the_next_month(patr
         Month.objects.create(month=month, opened_at=held.at)
     presser.join(LONG_SECONDS)
     assert [result.month for result in results] == [next_month(month)]
+
+
+def test_a_usual_press_that_waited_for_a_close_to_open_falls_into_the_next_month(patron, tea):
+    month = current_month()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            held = hold_months_exclusively()
+            pressed = pool.submit(lambda: at_once(partial(record_usual, patron, PAGE, b"once")))
+            wait_until_somebody_waits()
+            Month.objects.create(month=month, opened_at=held.at)
+        [made] = pressed.result(LONG_SECONDS)
+    assert Flattr.objects.get(pk=made).month == next_month(month)
 
 
 def test_a_close_waits_for_a_flattr_under_way_and_sees_it(patron, tea):

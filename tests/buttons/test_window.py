@@ -7,9 +7,8 @@ from buttons.models import Claim, Flattr, Month, Press, SpentNonce, Thing
 from buttons.months import current_month
 from tests.buttons.people import PAGE, flattr, give_means, make_thing, verify_mail
 
-# Session and user, the nonce, the mail address, the months, the thing, whose it is, what is there,
-# means, the flattr, and four times a savepoint.
-PRESS_QUERIES = 18
+# Session and user, and the press.
+PRESS_QUERIES = 3
 
 pytestmark = pytest.mark.django_db
 
