@@ -27,7 +27,8 @@ SHOWN_STATES = (
     Flattr.State.EXPIRED,
 )
 
-RECORD_USUAL = Path(__file__).with_name("record_usual.sql").read_text()
+# Made by a migration, since a function keeps its plan.
+RECORD_USUAL = "SELECT buttons_record_usual(%s, %s, %s, %s, %s)"
 RECORD_SUBSCRIBED = Path(__file__).with_name("record_subscribed.sql").read_text()
 # Presses wait for a close that waits for one such statement, so that it must not take long.
 SUBSCRIPTIONS_AT_ONCE = 5_000
@@ -102,21 +103,15 @@ def record_usual(patron: User, url: str, nonce_digest: bytes) -> int | None:
     Returns None, having changed nothing, where anything about it is unusual: then `record_flattr`
     records or refuses it. A repeat finds its nonce spent and its flattr there, and is unusual.
     """
-    asked: dict[str, int | str | bytes] = {
-        "lock": MONTHS_LOCK,
-        "url": url,
-        "patron": patron.pk,
-        "currency": patron.currency,
-        "digest": nonce_digest,
-    }
+    asked: list[int | str | bytes] = [MONTHS_LOCK, patron.pk, patron.currency, url, nonce_digest]
     try:
         with connection.cursor() as cursor:
             cursor.execute(RECORD_USUAL, asked)
-            made: tuple[int] | None = cursor.fetchone()
+            made_id: int | None = cursor.fetchone()[0]
     except IntegrityError:
         # Another press of this patron was recorded while this one looked.
         return None
-    return made[0] if made else None
+    return made_id
 
 
 def flattr_thing(patron: User, thing: Thing) -> Flattr:

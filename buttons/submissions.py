@@ -7,7 +7,7 @@ The names of parameters are those of the auto-submit address that pages, feeds a
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
@@ -94,7 +94,7 @@ class Submission:
 def read_submission(parameters: Mapping[str, Any]) -> Submission:
     """Read the parameters of a button; raise UrlRefused or OwnerUnknown."""
     url = canonical_url(str(parameters.get("url", "")))
-    return Submission(url=url, claimant=_claimant(parameters), **asdict(read_words(parameters)))
+    return Submission(url=url, claimant=_claimant(parameters), **vars(read_words(parameters)))
 
 
 def read_words(parameters: Mapping[str, Any]) -> Words:
@@ -144,14 +144,14 @@ def name_in(parameters: Mapping[str, Any]) -> str:
 
 
 def _claimant(parameters: Mapping[str, Any]) -> User | None:
-    people = User.objects.filter(is_active=True)
     name = name_in(parameters)
     flattr_id = str(parameters.get("fid") or "").strip().lower()
     if not name and not flattr_id:
         return None
     if "\x00" in name + flattr_id:
         raise OwnerUnknown
-    found = people.filter(named(name) if name else Q(flattr_id=flattr_id)).first()
+    called = named(name) if name else Q(flattr_id=flattr_id)
+    found = User.objects.filter(called, is_active=True).first()
     if found is None:
         raise OwnerUnknown
     return found
