@@ -51,7 +51,7 @@ test-fallbacks: setup ## Press a button in every kind of page, browser and perso
 test-platforms: setup ## Install real site generators and WordPress, saying what, and test with them.
 	@$(BIN)/python -m tests.platforms.parts install
 	@$(BIN)/python -m sandbox.browser
-	@PLATFORMS=all $(BIN)/python -m tests.platforms.parts test
+	@$(BIN)/python -m tests.platforms.parts test
 
 wordpress-plugin: setup ## Make the plugin for WordPress: .data/plugins/flattr-button.zip.
 	@$(BIN)/python -m plugins.words

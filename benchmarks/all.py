@@ -34,6 +34,7 @@ BENCHMARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("click, all on one thing", ("benchmarks.click", "--things=1")),
     ("embed", ("benchmarks.embed",)),
     ("close, 5,000,000, two workers", ("benchmarks.close", "--flattrs=5000000", "--workers=2")),
+    ("audit", ("benchmarks.audit",)),
 )
 
 

@@ -1,7 +1,8 @@
 """How near a badge comes to a view that returns constant bytes, both through the real web server.
 
 `python -m benchmarks.embed` prints one JSON line last. Badge and bare view answer in turn, on one
-server with the same middleware; the figures are medians.
+server with the same middleware; the figures are medians. Beside them what a page with one button
+loads in each layout until its count shows.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import threading
 import time
 from urllib.parse import quote
 
+from benchmarks.embed_bytes import as_served
 from benchmarks.web import running_web
 from benchmarks.world import World, data_folder, running_world, say
 from sandbox.environment import ROOT
@@ -69,11 +71,13 @@ def measure(world: World, rounds: int, seconds: int) -> dict[str, float]:
             bares.append(requests_per_second(port, BARE, seconds))
             badges.append(requests_per_second(port, BADGE, seconds))
             say(f"round {place}: bare {bares[-1]:.0f}/s, badge {badges[-1]:.0f}/s")
+        sizes = as_served(f"http://{LOOPBACK}:{port}")
     badge_rps, bare_rps = statistics.median(badges), statistics.median(bares)
     return {
         "badge_rps": round(badge_rps),
         "bare_rps": round(bare_rps),
         "ratio": round(badge_rps / bare_rps, 2),
+        **sizes,
     }
 
 

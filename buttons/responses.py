@@ -5,7 +5,6 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
 View = Callable[..., HttpResponse]
@@ -25,12 +24,3 @@ def opened_by_other_sites(view: View) -> View:
         return response
 
     return never_cache(answer)
-
-
-def next_or(request: HttpRequest, path: str) -> str:
-    """Return the page of this site that a form names, or another one."""
-    wanted = request.POST.get("next", "")
-    is_ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}
-    )
-    return wanted if is_ours else path

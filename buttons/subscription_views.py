@@ -12,13 +12,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
+from accounts.next_pages import safe_next
 from accounts.rate_limits import rate_limited
 from buttons.flattrs import OwnThing
 from buttons.models import Flattr, Subscription
 from buttons.months import current_month
 from buttons.nonces import NonceRefused, issue_nonce, spend_nonce
 from buttons.presses import missing_of
-from buttons.responses import next_or, opened_by_other_sites
+from buttons.responses import opened_by_other_sites
 from buttons.submissions import ContentNotSupported
 from buttons.subscriptions import (
     MONTHS,
@@ -96,7 +97,7 @@ def cancel(request: HttpRequest, subscription_id: int) -> HttpResponse:
     except Subscription.DoesNotExist as error:
         raise Http404 from error
     messages.success(request, f"{cancelled.thing} is not flattred every month any more.")
-    return redirect(next_or(request, reverse("buttons:subscriptions")))
+    return redirect(safe_next(request) or "buttons:subscriptions")
 
 
 @login_required

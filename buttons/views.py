@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
+from accounts.next_pages import safe_next
 from accounts.rate_limits import person_and_path, rate_limited
 from buttons.canonical import UrlRefused, origin_of
 from buttons.flattrs import (
@@ -37,7 +38,7 @@ from buttons.ownership import check_claim
 from buttons.platforms import HTML, PLATFORMS
 from buttons.plugin_zip import PLUGIN, plugin_zip
 from buttons.presses import Missing, drop_press, missing_of, press
-from buttons.responses import next_or, opened_by_other_sites
+from buttons.responses import opened_by_other_sites
 from buttons.sessions import remember_press, remembered_presses
 from buttons.snippets import LAYOUTS, Wish, snippets_of
 from buttons.submissions import (
@@ -132,7 +133,7 @@ def undo(request: HttpRequest, flattr_id: int) -> HttpResponse:
         messages.error(request, late.message)
     else:
         _tell_the_list(request, f"{undone.thing} is no longer among what you flattred.")
-    return redirect(next_or(request, reverse("buttons:flattred", args=[flattr_id])))
+    return redirect(safe_next(request) or reverse("buttons:flattred", args=[flattr_id]))
 
 
 @login_required
@@ -148,7 +149,7 @@ def drop(request: HttpRequest, flattr_id: int) -> HttpResponse:
         messages.error(request, "This flattr no longer waits, so it stays as it is.")
     else:
         _tell_the_list(request, f"Your flattr for {dropped.thing} was given up. It cost nothing.")
-    return redirect(next_or(request, reverse("buttons:flattred", args=[flattr_id])))
+    return redirect(safe_next(request) or reverse("buttons:flattred", args=[flattr_id]))
 
 
 @require_safe

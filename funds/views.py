@@ -9,12 +9,12 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
+from accounts.next_pages import safe_next
 from accounts.rate_limits import rate_limited, too_many
 from funds import webhooks
 from funds.budgets import (
@@ -52,15 +52,6 @@ UNREACHABLE = "Our payment partner cannot be reached right now. Nothing was char
 def user_of(request: HttpRequest) -> User:
     assert isinstance(request.user, User), "The view asks for a signed-in user."
     return request.user
-
-
-def safe_next(request: HttpRequest) -> str:
-    """Return the path of this site that `next` names, or nothing."""
-    path = request.POST.get("next") or request.GET.get("next") or ""
-    # It is stored, and PostgreSQL takes no NUL.
-    is_path = path.startswith("/") and path.isprintable() and len(path) <= 2_000
-    is_ours = url_has_allowed_host_and_scheme(path, allowed_hosts=None)
-    return path if is_path and is_ours else ""
 
 
 @login_required

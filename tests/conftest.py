@@ -46,7 +46,13 @@ BEGIN
     FOREACH name IN ARRAY guarded LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', name);
     END LOOP;
-    EXECUTE 'TRUNCATE ' || array_to_string(filled, ', ') || ' CASCADE';
+    -- Few rows lie in them, and TRUNCATE would make some hundred files anew. Keys are looked at
+    -- when both sides are gone.
+    SET CONSTRAINTS ALL DEFERRED;
+    FOREACH name IN ARRAY filled LOOP
+        EXECUTE format('DELETE FROM %s', name);
+    END LOOP;
+    SET CONSTRAINTS ALL IMMEDIATE;
     FOREACH name IN ARRAY guarded LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', name);
     END LOOP;
@@ -99,9 +105,21 @@ def _ledger_holds(request) -> Iterator[None]:
             is_alone = request.node.get_closest_marker("ledger_alone") is not None
             checks = check_ledger.run_checks if is_alone else check_books.run_checks
             assert not connections["default"].needs_rollback, "the test left a broken transaction"
-            assert checks() == []
+            assert _books_are_empty() or checks() == []
     else:
         yield
+
+
+def _books_are_empty() -> bool:
+    """Say whether there is nothing that any check could look at, as after most tests."""
+    tables = (
+        "funds_transfer funds_ledgeraccount funds_topup payouts_share payouts_patronstatement "
+        "payouts_creatorstatement payouts_monthfigures payouts_withdrawal buttons_subscription"
+    )
+    is_filled = " OR ".join(f"EXISTS (SELECT FROM {table})" for table in tables.split())
+    with connections["default"].cursor() as cursor:
+        cursor.execute(f"SELECT {is_filled}")
+        return not cursor.fetchone()[0]
 
 
 @pytest.fixture(scope="session", autouse=True)

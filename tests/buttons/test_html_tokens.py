@@ -21,6 +21,11 @@ HOSTILE += [
 ]
 HOSTILE += ["<a href=&amp ", "<a =", "<a\t\n", "<title>", "<template>", "< ", "<!", "<a x = "]
 
+# A fifth of what is fetched at most. What looks at each letter once takes 0.1 s, and what looks at
+# all of them for each takes minutes.
+LONG = 200_000
+SOON_SECONDS = 2
+
 
 def tags(text: str) -> list[tuple[str, dict[str, str]]]:
     return [(tag, attributes) for tag, attributes, _ in start_tags(text)]
@@ -92,18 +97,18 @@ def test_whatever_a_page_is_it_is_read(parts):
 
 
 @pytest.mark.parametrize("part", HOSTILE, ids=repr)
-def test_a_megabyte_of_anything_is_read_soon(part):
-    text = part * (1_000_000 // len(part))
+def test_a_long_page_of_anything_is_read_soon(part):
+    text = part * (LONG // len(part))
     began = time.process_time()
     list(start_tags(text))
-    assert time.process_time() - began < 6
+    assert time.process_time() - began < SOON_SECONDS
 
 
 @pytest.mark.parametrize("part", HOSTILE, ids=repr)
-def test_the_text_of_a_megabyte_is_read_soon(part):
+def test_the_text_of_a_long_page_is_read_soon(part):
     began = time.process_time()
-    without_tags(part * (1_000_000 // len(part)))
-    assert time.process_time() - began < 6
+    without_tags(part * (LONG // len(part)))
+    assert time.process_time() - began < SOON_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,6 @@ PELICAN = FOLDER / "pelican" / "bin" / "pelican"
 ELEVENTY = FOLDER / "eleventy" / "node_modules" / ".bin" / "eleventy"
 WORDPRESS = FOLDER / "wordpress" / "usr" / "share" / "wordpress"
 MEDIAWIKI = FOLDER / "mediawiki" / "usr" / "share" / "mediawiki"
-# What takes too long for `make test`.
-LONG = ("WordPress", "MediaWiki")
 INSTALL_SECONDS = 600
 
 Command = list[str | Path]
@@ -124,19 +122,11 @@ def install() -> None:
 
 
 def test() -> int:
-    """Run the tests of what is there. Where nothing is, that is said at once and costs nothing.
-
-    The generators take two seconds. WordPress and MediaWiki take half a minute, and `make test` has
-    five, so they run only with PLATFORMS=all, as in `make test-platforms`.
-    """
+    """Run the tests of what is there. Where nothing is, that is said at once and costs nothing."""
     left_out = [part.name for part in missing()]
-    files = ["tests/platforms"]
-    if os.environ.get("PLATFORMS") != "all":
-        files = ["tests/platforms/test_generators.py", "tests/platforms/test_plugin.py"]
-        left_out += [name for name in LONG if name not in left_out]
     status = 0
     if len(left_out) < len(PARTS):
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", *files]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "tests/platforms"]
         status = subprocess.run(command, cwd=ROOT).returncode
     if left_out:
         print(
