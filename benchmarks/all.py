@@ -72,13 +72,17 @@ def main() -> None:
         is_close = options[0] == "benchmarks.close"
         found[name] = run((*options, f"--runs={runs}") if is_close else options)
         say(json.dumps(found[name]))
-    load = f"{before:.1f} and {os.getloadavg()[0]:.1f}"
-    results = {"cores": os.cpu_count(), "load": load, "runs": runs, "benchmarks": found}
+        load = f"{before:.1f} and {os.getloadavg()[0]:.1f}"
+        # After each, since all of them take half an hour and may be stopped.
+        write({"cores": os.cpu_count(), "load": load, "runs": runs, "benchmarks": found})
+    say(f"written to {RESULTS.relative_to(ROOT)} and {TABLES.relative_to(ROOT)}")
+
+
+def write(results: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     page = TABLES.read_text()
     table = f"{BEGIN}\n{as_tables(results)}\n{END}"
     TABLES.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: table, page, flags=re.DOTALL))
-    say(f"written to {RESULTS.relative_to(ROOT)} and {TABLES.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
