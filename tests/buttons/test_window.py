@@ -282,6 +282,32 @@ def test_the_result_says_that_the_flattr_waits_and_why(client, patron, bob, wind
     assert "Flattred, and waiting" in shown and "only who gives receives" in shown
 
 
+def test_the_result_says_the_share_as_the_month_stands(client, patron, tea, creator, window):
+    flattr(patron, make_thing("https://blog.example/coffee", creator))
+    client.force_login(patron)
+    result = window.press(url=PAGE).url
+    shown = text(client.get(result))
+    assert "this would give" in shown and "EUR 2.50" in shown
+    client.post(f"{result}undo/")
+    assert "this would give" not in text(client.get(result))
+
+
+def test_what_is_flattred_already_says_its_share(client, patron, tea):
+    flattr(patron, tea)
+    client.force_login(patron)
+    shown = text(client.get("/submit/auto", {"url": PAGE}))
+    assert "this would give" in shown and "EUR 5.00" in shown
+
+
+def test_the_result_of_what_waits_promises_no_share(client, patron, tea, bob, window):
+    flattr(patron, tea)
+    make_thing("https://blog.example/coffee", owner=bob)
+    bob.monthly_budget.delete()
+    client.force_login(patron)
+    result = window.press(url="https://blog.example/coffee").url
+    assert "this would give" not in text(client.get(result))
+
+
 def test_the_result_is_shown_when_nobody_claims_the_page_any_more(client, patron, bob, window):
     client.force_login(patron)
     address = window.press(user_id="bob", url=PAGE).url

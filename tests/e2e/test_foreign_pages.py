@@ -309,6 +309,56 @@ def test_the_loader_makes_frames_for_pages_that_ask(foreign):
     assert made[1:] == ["55", "62", "FlattrButton"]
 
 
+def test_a_page_draws_buttons_where_it_asks(foreign):
+    page = foreign('<div id="here"><p></p></div><script src="SITE/js/0.6/load.js"></script>')
+    drawn = page.evaluate(
+        """() => {
+            const data = { uid: 'bob', url: 'https://a.example/' };
+            const here = document.getElementById('here');
+            FlattrLoader.render(data, 'here');
+            FlattrLoader.render(data, here, 'before');
+            const around = [here.lastChild.className, here.previousSibling.className];
+            FlattrLoader.render(data, here, 'replace');
+            return [...around, document.getElementById('here')];
+        }"""
+    )
+    assert drawn == ["FlattrLink", "FlattrLink", None]
+    expect(page.locator("a.FlattrLink")).to_have_count(2)
+
+
+def test_the_functions_of_the_loader_answer_as_they_did(foreign):
+    page = foreign(
+        '<a class="FlattrButton" href="PAGE" title="Bread"></a>'
+        '<script src="SITE/js/0.6/load.js?uid=bob&url=never"></script>'
+    )
+    said = page.evaluate(
+        """() => {
+            const called = [];
+            FlattrLoader.addLoadEvent(() => called.push('addLoadEvent'));
+            FlattrLoader.domReady(() => called.push('domReady'));
+            const { getParam, encodeData, loadButton } = FlattrLoader;
+            loadButton(document.querySelector('a.FlattrButton'));
+            return [...called, getParam('uid'), getParam('url', 'none'),
+                encodeData({ url: 'https://a.example/?b&c', title: ' Tea  <b>time</b>', no: 1 })];
+        }"""
+    )
+    encoded = "title=Tea%20time&url=https%3A%2F%2Fa.example%2F%3Fb%26c&"
+    assert said == ["addLoadEvent", "domReady", "bob", "none", encoded]
+    drawn = page.locator("a.FlattrLink")
+    expect(drawn).to_have_attribute("href", re.compile("uid=bob&title=Bread"))
+
+
+def test_the_globals_of_2010_are_read_in_each_spelling(foreign):
+    page = foreign(
+        "<p>Bread</p><script>FLATTR_URL = 'PAGE'; flattr_uid = 12306; flattr_hide = 'true';"
+        '</script><script src="SITE/button/load.js"></script>'
+    )
+    href = page.locator("a.FlattrLink").get_attribute("href") or ""
+    told = parse_qs(urlsplit(href).query)
+    assert (told["uid"], told["hidden"]) == (["12306"], ["1"])
+    assert told["url"][0].endswith(POST)
+
+
 def test_a_long_description_is_cut_and_freed_of_markup(foreign):
     text = "<p>x <b>y</b></p>" + "z" * 2_000
     page = foreign(f'<a class="FlattrButton" href="PAGE" data-flattr-uid="bob">{text}</a>{LOADER}')
