@@ -24,12 +24,14 @@ from sandbox.ports import LOOPBACK
 
 BADGE = f"/badge.svg?url={quote('https://bench.example/1', safe='')}"
 BARE = "/bare"
+# The one name that the site of the benchmarks answers to.
+HOST = "localhost"
 CONNECTIONS = 4
 
 
 def get_until(port: int, path: str, stop_at: float, done: list[int]) -> None:
     """Ask for one address over one connection again and again; add how often it was answered."""
-    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
     count = 0
     with socket.create_connection((LOOPBACK, port)) as connection:
         answer = connection.makefile("rb")
@@ -71,7 +73,7 @@ def measure(world: World, rounds: int, seconds: int) -> dict[str, float]:
             bares.append(requests_per_second(port, BARE, seconds))
             badges.append(requests_per_second(port, BADGE, seconds))
             say(f"round {place}: bare {bares[-1]:.0f}/s, badge {badges[-1]:.0f}/s")
-        sizes = as_served(f"http://{LOOPBACK}:{port}")
+        sizes = as_served(f"http://{HOST}:{port}")
     badge_rps, bare_rps = statistics.median(badges), statistics.median(bares)
     return {
         "badge_rps": round(badge_rps),
