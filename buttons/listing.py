@@ -1,5 +1,6 @@
 """What pages list: a patron's month, a creator's things, what everybody may see."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,6 +11,17 @@ from accounts.models import User
 from buttons.flattrs import SHOWN_STATES
 from buttons.means import MonthEstimate, able_creators, estimate_month, flattrs_taking_part
 from buttons.models import Claim, Flattr, Press, Thing
+from buttons.months import current_month
+from buttons.snippets import Wish, payment_line
+
+
+@dataclass(frozen=True)
+class CreatorsThing:
+    """A thing as its creator sees it: how many flattrs wait there, and the line that proves it."""
+
+    thing: Thing
+    waiting: int
+    line: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,23 @@ def creators_things(creator: User) -> QuerySet[Thing]:
         )
         .order_by("-pk")
     )
+
+
+def with_what_waits(creator: User, things: Sequence[Thing]) -> list[CreatorsThing]:
+    """Put beside each thing how many flattrs wait there for the creator.
+
+    On a thing that nobody is proven to own all do, and on one's own while one cannot receive: those
+    of the open month too, since its close would leave them waiting.
+    """
+    able = able_creators([creator.pk])
+    idle = [one.pk for one in things if one.owner_id in {None, creator.pk} - able]
+    is_open = Q(state=Flattr.State.WAITING) | Q(state=Flattr.State.MADE, month=current_month())
+    rows = Flattr.objects.filter(is_open, thing__in=idle).order_by().values("thing")
+    waiting = dict(rows.annotate(there=Count("*")).values_list("thing", "there"))
+    return [
+        CreatorsThing(one, waiting.get(one.pk, 0), payment_line(Wish(creator, one.url)))
+        for one in things
+    ]
 
 
 def public_things(owner: User) -> QuerySet[Thing]:

@@ -98,6 +98,11 @@ def snippets_of(platform: Platform, wish: Wish) -> list[Snippet]:
     ]
 
 
+def payment_line(wish: Wish) -> str:
+    """Return the line for the head of a page that proves whose it is, and shows nothing."""
+    return f'<link rel="payment" href="{escape(wish.submit)}">'
+
+
 def _told(wish: Wish) -> dict[str, str]:
     """Return what each marker stands for."""
     base, person = settings.BASE_URL, wish.person

@@ -30,6 +30,7 @@ from buttons.listing import (
     patrons_month,
     public_things,
     thing_with_owner,
+    with_what_waits,
 )
 from buttons.models import Flattr, Press
 from buttons.months import current_month
@@ -200,13 +201,12 @@ def flattrs(request: HttpRequest) -> HttpResponse:
 @require_safe
 def things(request: HttpRequest) -> HttpResponse:
     """Show a creator's things with their counts, whether they are proven, and why not."""
-    page = Paginator(creators_things(_person(request)), THINGS_A_PAGE).get_page(
-        request.GET.get("page")
-    )
+    person = _person(request)
+    page = Paginator(creators_things(person), THINGS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "sites": _person(request).sites.order_by("origin"),
-        "base_url": settings.BASE_URL,
+        "listed": with_what_waits(person, list(page)),
+        "sites": person.sites.order_by("origin"),
     }
     return render(request, "buttons/things.html", context)
 

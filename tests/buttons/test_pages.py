@@ -1,9 +1,13 @@
 """A patron's month, a creator's things, public pages and snippets."""
 
+import re
+from html import unescape
+
 import pytest
 
 from buttons import ownership
-from buttons.fetch import FetchFailed
+from buttons.evidence import META, PAYMENT
+from buttons.fetch import FetchFailed, Page
 from buttons.models import Claim, Flattr, Thing
 from buttons.months import current_month, months_before
 from buttons.presses import keep_press
@@ -109,13 +113,50 @@ def test_a_creator_sees_counts_and_proof(client, patron, creator, tea):
     assert (thing.flattr_count, thing.is_owned, thing.claim_state) == (1, True, "proven")
 
 
-def test_a_creator_sees_why_a_page_is_not_proven_and_what_to_paste(client, bob):
+def test_a_creator_sees_why_a_page_is_not_proven(client, bob):
     how = "Your button is not on the page yet."
     Claim.objects.create(thing=make_thing(), user=bob, how=how)
     client.force_login(bob)
+    assert how in text(client.get("/things/"))
+
+
+def test_each_line_that_a_creator_is_given_to_paste_proves_the_page(client, bob):
+    url = "https://blog.example/?a=1&b=%22tea%22"
+    claimed_by(bob, url)
+    client.force_login(bob)
+    shown = client.get("/things/").content.decode().split('aria-labelledby="sites"')[0]
+    lines = [unescape(line) for line in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", shown)]
+    proofs = [ownership.read_evidence(Page(url, "text/html", line), url) for line in lines]
+    assert [evidence.how_by_username for evidence in proofs] == [{"bob": PAYMENT}, {}]
+    assert [evidence.how_by_flattr_id for evidence in proofs] == [{}, {bob.flattr_id: META}]
+
+
+def test_a_creator_sees_how_many_flattrs_wait_for_a_proof(client, patron, bob):
+    flattr(patron, claimed_by(bob))
+    client.force_login(bob)
     shown = text(client.get("/things/"))
-    assert how in shown
-    assert f"flattr:id&quot; content=&quot;{bob.flattr_id}" in shown or bob.flattr_id in shown
+    assert "1 flattr waits</strong> until it is settled whose page this is." in shown
+
+
+def test_a_creator_sees_how_many_flattrs_wait_for_their_budget(client, patron, bob):
+    flattr(patron, make_thing(owner=bob))
+    client.force_login(bob)
+    shown = text(client.get("/things/"))
+    assert "1 flattr waits</strong>: you give nothing at present" in shown
+
+
+def test_what_counts_with_this_month_is_not_said_to_wait(client, patron, creator, carol):
+    flattr(patron, make_thing(owner=creator))
+    flattr(patron, claimed_by(creator, "https://blog.example/nobodys"))
+    flattr(patron, theirs := make_thing("https://blog.example/carols", carol))
+    Claim.objects.create(thing=theirs, user=creator)
+    client.force_login(creator)
+    listed = client.get("/things/").context["listed"]
+    assert [(one.thing.url, one.waiting) for one in listed] == [
+        (theirs.url, 0),
+        ("https://blog.example/nobodys", 1),
+        (PAGE, 0),
+    ]
 
 
 def test_a_creator_has_a_page_looked_at_now(client, bob, monkeypatch):
