@@ -131,6 +131,8 @@ def find_thing(submission: Submission) -> Thing | None:
 
 def plain_text(value: object, letters_max: int) -> str:
     """Return text without markup, `<br>` as a line break, cut to a number of letters."""
+    if not value:
+        return ""
     text = without_tags(LINE_BREAK.sub("\n", str(value)))
     text = html.unescape(text).encode(errors="ignore").decode()
     lines = SPACES.sub(" ", CONTROL.sub("", text)).split("\n")

