@@ -56,9 +56,16 @@ def as_tables(results: dict[str, Any]) -> str:
     for keys, rows in by_keys.items():
         lines += ["", "| benchmark | " + " | ".join(keys) + " |", "|---" * (len(keys) + 1) + "|"]
         for name, result in rows:
-            cells = [str(result[key]) for key in keys]
+            cells = [_cell(result[key]) for key in keys]
             lines.append(f"| {name.replace(',', '')} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    """Return a figure as a table shows it, or several of one thing."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {figure}" for name, figure in value.items())
+    return str(value)
 
 
 def main() -> None:
