@@ -24,7 +24,7 @@ HOSTILE += ["<a href=&amp ", "<a =", "<a\t\n", "<title>", "<template>", "< ", "<
 # A fifth of what is fetched at most. What looks at each letter once takes 0.1 s, and what looks at
 # all of them for each takes minutes.
 LONG = 200_000
-SOON_SECONDS = 2
+SOON_SECONDS = 1.2
 
 
 def tags(text: str) -> list[tuple[str, dict[str, str]]]:

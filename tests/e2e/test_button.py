@@ -77,14 +77,19 @@ def undo_everything(context: BrowserContext, site: RunningSite, post: str) -> No
     page.close()
 
 
-def test_a_press_on_a_foreign_page_raises_its_count(running_site, alices):
-    undo_everything(alices, running_site, BREAD)
-    page = alices.new_page()
-    page.goto(running_site.blog + BREAD)
+def opened_from_bread(browser: BrowserContext, site: RunningSite) -> tuple[Page, Page]:
+    """Click the button of a foreign page that listens; return that page and the window."""
+    page = browser.new_page()
+    page.goto(site.blog + BREAD)
     page.evaluate("addEventListener('flattr', (event) => { window.told = event.detail; })")
     with page.expect_popup() as opened:
         page.locator("flattr-button a").click()
-    window = opened.value
+    return page, opened.value
+
+
+def test_a_press_on_a_foreign_page_raises_its_count(running_site, alices):
+    undo_everything(alices, running_site, BREAD)
+    page, window = opened_from_bread(alices, running_site)
     press = window.get_by_role("button", name="Flattr")
     expect(press).to_be_enabled()
     press.click()
@@ -215,12 +220,7 @@ def test_a_sign_in_leaves_the_window_with_the_page_that_opened_it(running_site, 
     """The sign-in's own headers cut a window off, so it gets a tab and the window waits."""
     undo_everything(alices, running_site, BREAD)
     alices.clear_cookies()
-    page = alices.new_page()
-    page.goto(running_site.blog + BREAD)
-    page.evaluate("addEventListener('flattr', (event) => { window.told = event.detail; })")
-    with page.expect_popup() as opened:
-        page.locator("flattr-button a").click()
-    window = opened.value
+    page, window = opened_from_bread(alices, running_site)
     window.get_by_role("button", name="Flattr").click()
     with alices.expect_page() as beside:
         window.get_by_role("link", name="Sign in").click()

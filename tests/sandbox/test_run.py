@@ -95,8 +95,7 @@ def test_a_killed_supervisor_takes_its_children_along(stopped):
         assert wait_until(lambda: processes_of(stopped) == [], 30), processes_of(stopped)
 
 
-# A hang-up is what a closed window sends, below.
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_each_way_of_stopping_leaves_no_process(stopped, number):
     with running_sandbox(stopped) as site:
         assert processes_of(stopped)
