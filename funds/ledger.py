@@ -37,6 +37,10 @@ class TransferRefused(Exception):
     """The transfer does not fit its accounts or its pending transfer; nothing was written."""
 
 
+class _RecordedBefore(Exception):
+    """One of many facts was recorded before; nothing was written."""
+
+
 @dataclass(frozen=True)
 class Written:
     """How many transfers a set of rows asked for, and how many of them were new."""
@@ -67,6 +71,17 @@ ON CONFLICT (id) DO NOTHING
 
 # One statement, so that its trigger updates each account once. Rows are written in id order, so
 # that two writers of the same facts wait for each other instead of locking each other out.
+INSERT_NEW_ROWS = """
+INSERT INTO funds_transfer
+    (id, fact, code, phase, debit_account_id, credit_account_id, amount_micros, month)
+SELECT funds_transfer_id(fact) AS id, fact, code, 'posted', debit_account_id, credit_account_id,
+    amount_micros, month
+FROM ({rows}) AS asked
+    (fact, code, debit_account_id, credit_account_id, amount_micros, month)
+ORDER BY id
+"""
+
+# The same where some of the facts were recorded before: they are compared and left as they are.
 INSERT_ROWS = """
 WITH wanted AS MATERIALIZED (
     SELECT funds_transfer_id(fact) AS id, fact, code, debit_account_id, credit_account_id,
@@ -184,6 +199,17 @@ def post_rows(rows_sql: str, params: Sequence[Any] | dict[str, Any]) -> Written:
     `rows_sql` selects fact, code, debit_account_id, credit_account_id, amount_micros, month, with
     amounts above zero. Errors as for `post`; all rows are written, or none.
     """
+    try:
+        # Nearly always nothing was recorded before; what allows for it costs a tenth.
+        with _translated_errors(), connection.cursor() as cursor:
+            cursor.execute(INSERT_NEW_ROWS.format(rows=rows_sql), params)
+            return Written(cursor.rowcount, cursor.rowcount)
+    except _RecordedBefore:
+        return _post_missing_rows(rows_sql, params)
+
+
+def _post_missing_rows(rows_sql: str, params: Sequence[Any] | dict[str, Any]) -> Written:
+    """Post those of many transfers that were not recorded before, and compare the others."""
     with _translated_errors(), connection.cursor() as cursor:
         cursor.execute(INSERT_ROWS.format(rows=rows_sql), params)
         asked, new, same = cursor.fetchone()
@@ -264,6 +290,8 @@ def _translated_errors() -> Iterator[None]:
         constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
         if constraint == "ledger_account_not_overdrawn":
             raise InsufficientFunds from error
+        if constraint == "funds_transfer_pkey":
+            raise _RecordedBefore from error
         if constraint == "funds_transfer_pending_id_key":
             raise TransferConflict("the pending transfer was resolved otherwise") from error
         raise TransferRefused(constraint or str(error)) from error

@@ -5,7 +5,7 @@ any number of workers help, each may be killed at any line, and a repeat changes
 
     open      the month takes no more flattrs; budgets, means and proofs are written down
     divide    ranges of patrons: shares, statements, funds -> pot
-    sum up    slices of creators: statements (and beside it the index that creators read by)
+    sum up    slices of creators: statements (and beside it the key and the index of shares)
     pay       ranges of creators: pot -> revenue, revenue -> fees
     finish    what was given is what was earned, the pot is empty, statements become visible
 
@@ -53,6 +53,8 @@ SQL = {path.stem: path.read_text() for path in Path(__file__).with_name("close_s
 
 Step = Chunk.Step
 State = Chunk.State
+# What an index chunk makes, by its first id: the creators' index, and the key.
+INDEXES = ("index_shares", "key_shares")
 # What follows a close.
 AFTERWARDS = (Step.RELEASE, Step.ANALYZE)
 
@@ -283,9 +285,7 @@ def _take_snapshot(month: date) -> None:
         "month": month,
         "budget_min_micros": settings.BUDGET_MIN_MICROS,
         "give_to_receive": settings.GIVE_TO_RECEIVE,
-        "chunk_size": CHUNK_SIZE,
-        "chunk_size_min": CHUNK_SIZE_MIN,
-        "chunks_min": CHUNKS_MIN,
+        **_sizes(),
     }
     with transaction.atomic():
         _hold_month(month)
@@ -379,8 +379,8 @@ def _sum_up(chunk: Chunk) -> None:
 
 
 def _index(chunk: Chunk) -> None:
-    """Index the shares by creator: once, after they were written, which costs half."""
-    _run("index_shares", {"month": chunk.month_id})
+    """Make one of the shares' indexes: once, after they were written, which costs a third."""
+    _run(INDEXES[chunk.first_id], {"month": chunk.month_id})
 
 
 def _pay(chunk: Chunk) -> None:
@@ -417,7 +417,7 @@ def _advance(month: date) -> bool:
     """Begin the next step where the last one is done; return whether anything was begun."""
     chunks = Chunk.objects.filter(month=month).exclude(step__in=AFTERWARDS)
     due = chunks.filter(state=State.DUE)
-    # Nothing but the end waits for the index, which may take longer than all that follows.
+    # Nothing but the end waits for the indexes, which may take longer than all that follows.
     holding_up = due.exclude(step=Step.INDEX)
     # Most who come by find others at work, and need no lock to see it.
     if holding_up.exists():
@@ -444,7 +444,10 @@ def _plan_sum_up(month: date) -> None:
     """Make the slices of creators: several only where there is enough for several workers."""
     count = min(SLICES_MAX, 1 + _counted_flattrs(month) // SHARES_PER_SLICE)
     edges = [SLICES_MAX * place // count for place in range(count + 1)]
-    Chunk.objects.create(month_id=month, step=Step.INDEX, first_id=0, last_id=0)
+    Chunk.objects.bulk_create(
+        Chunk(month_id=month, step=Step.INDEX, first_id=place, last_id=place)
+        for place in range(len(INDEXES))
+    )
     Chunk.objects.bulk_create(
         Chunk(month_id=month, step=Step.SUM_UP, first_id=first, last_id=last - 1)
         for first, last in pairwise(edges)
@@ -457,7 +460,7 @@ def _counted_flattrs(month: date) -> int:
 
 
 def _plan_pay(month: date) -> None:
-    params = {"month": month, "chunk_size": CHUNK_SIZE}
+    params = {"month": month, **_sizes()}
     if settings.REVENUE_HOLD_DAYS > 0:
         held = {"step": Step.RELEASE, "days": settings.REVENUE_HOLD_DAYS}
         _run("chunk_creators", params | held)
@@ -536,6 +539,14 @@ def _set_patron_aside(chunk: Chunk) -> None:
     except FAULTS_OF_ROWS:
         # Then the flattrs themselves are at fault, and stay as they are for the admin to see.
         logger.exception("flattrs of patron %s cannot wait", chunk.first_id)
+
+
+def _sizes() -> dict[str, int]:
+    return {
+        "chunk_size": CHUNK_SIZE,
+        "chunk_size_min": CHUNK_SIZE_MIN,
+        "chunks_min": CHUNKS_MIN,
+    }
 
 
 def _range_of(chunk: Chunk) -> dict[str, Any]:

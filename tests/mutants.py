@@ -91,6 +91,13 @@ MUTANTS = (
         ("tests/funds/test_ledger.py", RULES),
     ),
     Mutant(
+        "a share counted twice",
+        "payouts/migrations/0011_keys_after_the_rows.py",
+        "CREATE UNIQUE INDEX IF NOT EXISTS",
+        "CREATE INDEX IF NOT EXISTS",
+        ("tests/payouts/test_close_crashes.py",),
+    ),
+    Mutant(
         "missing ON CONFLICT compare",
         "funds/ledger.py",
         "if found != content:",
@@ -263,7 +270,7 @@ MUTANTS = (
     Mutant(
         "deactivated creator receives",
         "payouts/close_sql/snapshot_things.sql",
-        "WHERE u.is_active\n    AND (",
+        "WHERE u.is_active\n        AND (",
         "WHERE (",
         ("tests/payouts/test_close.py",),
     ),

@@ -1,19 +1,27 @@
 -- Every thing whose owner is proven and able to receive. One statement, so one moment; the chunks
 -- read who is able from here alone, so their order cannot matter.
-INSERT INTO payouts_monththing (month_id, thing_id, creator_id)
-SELECT %(month)s, t.id, u.id
-FROM buttons_thing AS t
-JOIN accounts_user AS u ON u.id = t.owner_id
-LEFT JOIN payouts_monthpatron AS p ON (p.month_id, p.patron_id) = (%(month)s, u.id)
-LEFT JOIN funds_ledgeraccount AS f ON f.id = p.funds_account_id
-WHERE u.is_active
-    AND (
-        u.is_exempt_from_means
-        OR NOT %(give_to_receive)s
-        OR (
-            p.budget_micros >= %(budget_min_micros)s
-            AND f.credits_posted_micros - f.debits_posted_micros - f.debits_pending_micros
-                >= %(budget_min_micros)s
+WITH owners AS MATERIALIZED (
+    -- Means are looked up once for each owner: most things have none, and most people own none.
+    SELECT DISTINCT owner_id FROM buttons_thing WHERE owner_id IS NOT NULL
+), able AS MATERIALIZED (
+    SELECT u.id
+    FROM owners
+    JOIN accounts_user AS u ON u.id = owners.owner_id
+    LEFT JOIN payouts_monthpatron AS p ON (p.month_id, p.patron_id) = (%(month)s, u.id)
+    LEFT JOIN funds_ledgeraccount AS f ON f.id = p.funds_account_id
+    WHERE u.is_active
+        AND (
+            u.is_exempt_from_means
+            OR NOT %(give_to_receive)s
+            OR (
+                p.budget_micros >= %(budget_min_micros)s
+                AND f.credits_posted_micros - f.debits_posted_micros - f.debits_pending_micros
+                    >= %(budget_min_micros)s
+            )
         )
-    )
+)
+INSERT INTO payouts_monththing (month_id, thing_id, creator_id)
+SELECT %(month)s, t.id, able.id
+FROM buttons_thing AS t
+JOIN able ON able.id = t.owner_id
 ORDER BY t.id
