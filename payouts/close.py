@@ -3,7 +3,8 @@
 The database is the truth. Every piece of work is a `Chunk`, claimed and done in one transaction, so
 any number of workers help, each may be killed at any line, and a repeat changes nothing:
 
-    open      the month takes no more flattrs; budgets, means and proofs are written down
+    open      the month takes no more flattrs
+    snapshot  ranges of users: budgets, means and proofs are written down
     divide    ranges of patrons: shares, statements, funds -> pot
     sum up    slices of creators: statements (and beside it the key and the index of shares)
     pay       ranges of creators: pot -> revenue, revenue -> fees
@@ -63,6 +64,9 @@ CHUNK_SIZE = 10_000
 # A small month is cut smaller, so that several workers share it.
 CHUNK_SIZE_MIN = 1_000
 CHUNKS_MIN = 4
+# Budgets are written down by ranges of users; people who own many things are not spread evenly.
+SNAPSHOT_SIZE = 100_000
+SNAPSHOTS_MIN = 8
 SHARES_PER_SLICE = 250_000
 # Autovacuum is in time for a smaller month; after a larger one queries are planned for what was.
 ANALYZE_FLATTRS_MIN = 10_000
@@ -205,10 +209,10 @@ def first_unclosed_month() -> date | None:
 
 
 def open_month(month: date, *, is_early: bool = False) -> None:
-    """Let no more flattrs into a month, then write down who gives and who may receive.
+    """Let no more flattrs into a month, and plan to write down who gives and who may receive.
 
     Only the first of these holds the months' lock, and for one row, so that clicks hardly wait.
-    The second takes as long as there are patrons, and is found undone by whoever comes next.
+    The second is found undone by whoever comes next.
     """
     # Who comes by to help needs no lock to see that it was opened: it is never opened again.
     if not Month.objects.filter(pk=month).exists():
@@ -224,7 +228,7 @@ def open_month(month: date, *, is_early: bool = False) -> None:
                 Month.objects.create(month=month, opened_at=held.at)
             reached("open: month written")
         reached("open: committed")
-    _take_snapshot(month)
+    _plan_snapshot(month)
 
 
 def help_close(
@@ -238,7 +242,7 @@ def help_close(
     It is not where others still work on it, where a chunk waits to be tried again, or where the
     time to stop has come.
     """
-    _take_snapshot(month)
+    _plan_snapshot(month)
     while _work_on_a_chunk(month) or _advance(month):
         if report:
             report(progress_of(month))
@@ -265,7 +269,7 @@ def progress_of(month: date) -> Progress:
         .annotate(done=Count("id", filter=~Q(state=State.DUE)), total=Count("id"))
     )
     by_step = {row["step"]: row for row in rows}
-    for step in (Step.PAY, Step.SUM_UP, Step.DIVIDE):
+    for step in (Step.PAY, Step.SUM_UP, Step.DIVIDE, Step.SNAPSHOT):
         if step in by_step:
             row = by_step[step]
             return Progress(month, str(step.label), row["done"], row["total"])
@@ -277,34 +281,16 @@ def _is_closable(month: date, open_month: date, is_early: bool) -> bool:
     return month < open_month or (is_early and settings.SANDBOX and month == open_month)
 
 
-def _take_snapshot(month: date) -> None:
-    """Write down budgets, means and proofs, once; what a chunk exists for was written down."""
+def _plan_snapshot(month: date) -> None:
+    """Make the chunks that write down budgets, means and proofs, once."""
     if Chunk.objects.filter(month=month).exists():
         return
-    params = {
-        "month": month,
-        "budget_min_micros": settings.BUDGET_MIN_MICROS,
-        "give_to_receive": settings.GIVE_TO_RECEIVE,
-        **_sizes(),
-    }
     with transaction.atomic():
         _hold_month(month)
-        if Chunk.objects.filter(month=month).exists():
-            return
-        ledger.ensure_accounts(SQL["funds_accounts"], params)
-        reached("snapshot: accounts opened")
-        _run("lock_short_of_means", params)
-        ledger.post_rows(SQL["reuse"], params)
-        reached("snapshot: revenue reused")
-        _run("snapshot_patrons", params)
-        ledger.ensure_accounts(SQL["pot_accounts"], params)
-        _run("snapshot_things", params)
-        _run("analyze_snapshot", params)
-        reached("snapshot: written")
-        _run("make_share_partition", params)
-        _run("chunk_patrons", params)
-        reached("snapshot: chunked")
-    reached("snapshot: committed")
+        if not Chunk.objects.filter(month=month).exists():
+            _run("chunk_users", {"month": month, **_sizes()})
+            reached("snapshot: chunked")
+    reached("snapshot: planned")
 
 
 def _hold_month(month: date) -> Month:
@@ -342,6 +328,25 @@ def _work_on_a_chunk(month: date) -> bool:
         logger.exception("chunk %s of %s failed", chunk.pk, month)
         _record_failure(chunk, error)
     return True
+
+
+def _snapshot(chunk: Chunk) -> None:
+    """Write down the budgets of a range of users, and what of theirs may receive.
+
+    All that concerns one user is decided here, so that the order of ranges cannot matter.
+    """
+    params = {
+        **_range_of(chunk),
+        "budget_min_micros": settings.BUDGET_MIN_MICROS,
+        "give_to_receive": settings.GIVE_TO_RECEIVE,
+    }
+    ledger.ensure_accounts(SQL["funds_accounts"], params)
+    reached("snapshot: accounts opened")
+    _run("lock_short_of_means", params)
+    ledger.post_rows(SQL["reuse"], params)
+    reached("snapshot: revenue reused")
+    _run("snapshot_patrons", params)
+    _run("snapshot_things", params)
 
 
 def _divide(chunk: Chunk) -> None:
@@ -404,6 +409,7 @@ def _analyze(chunk: Chunk) -> None:
 
 
 DO: dict[str, Callable[[Chunk], None]] = {
+    Step.SNAPSHOT: _snapshot,
     Step.DIVIDE: _divide,
     Step.SUM_UP: _sum_up,
     Step.INDEX: _index,
@@ -433,11 +439,21 @@ def _advance(month: date) -> bool:
             _finish(row)
         elif Step.SUM_UP in steps:
             _plan_pay(month)
-        else:
+        elif Step.DIVIDE in steps:
             _plan_sum_up(month)
+        else:
+            _plan_divide(month)
         reached("advance: written")
     reached("advance: committed")
     return True
+
+
+def _plan_divide(month: date) -> None:
+    """Make the chunks of patrons, the month's pots, and the room for its shares."""
+    params = {"month": month, **_sizes()}
+    ledger.ensure_accounts(SQL["pot_accounts"], params)
+    for statement in ("analyze_snapshot", "make_share_partition", "chunk_patrons"):
+        _run(statement, params)
 
 
 def _plan_sum_up(month: date) -> None:
@@ -546,6 +562,8 @@ def _sizes() -> dict[str, int]:
         "chunk_size": CHUNK_SIZE,
         "chunk_size_min": CHUNK_SIZE_MIN,
         "chunks_min": CHUNKS_MIN,
+        "snapshot_size": SNAPSHOT_SIZE,
+        "snapshots_min": SNAPSHOTS_MIN,
     }
 
 

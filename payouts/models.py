@@ -64,11 +64,13 @@ class MonthThing(models.Model):
 class Chunk(models.Model):
     """A range of a month's work: one claim, one transaction.
 
-    Patrons to divide, a slice of creators to sum up, creators to pay, and creators whose held
-    revenue is released; `index` and `analyze` are one piece of work each.
+    Users whose budgets and means are written down, patrons to divide, a slice of creators to sum
+    up, creators to pay, and creators whose held revenue is released; `index` makes one of the
+    shares' indexes, and `analyze` is one piece of work.
     """
 
     class Step(models.TextChoices):
+        SNAPSHOT = "snapshot", "Write down"
         DIVIDE = "divide", "Divide"
         SUM_UP = "sum_up", "Sum up"
         INDEX = "index", "Index"

@@ -263,7 +263,7 @@ MUTANTS = (
     Mutant(
         "deactivated patron gives",
         "payouts/close_sql/snapshot_patrons.sql",
-        "WHERE u.is_active\n",
+        "u.is_active\n    AND ",
         "",
         ("tests/payouts/test_close.py",),
     ),

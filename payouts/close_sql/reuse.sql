@@ -12,7 +12,8 @@ JOIN funds_ledgeraccount AS f
     ON (f.user_id, f.code, f.currency) = (u.id, 'funds', u.currency)
 JOIN funds_ledgeraccount AS r
     ON (r.user_id, r.code, r.currency) = (u.id, 'revenue', u.currency)
-WHERE %(give_to_receive)s AND NOT u.is_exempt_from_means AND u.is_active
+WHERE b.user_id BETWEEN %(first_id)s AND %(last_id)s
+    AND %(give_to_receive)s AND NOT u.is_exempt_from_means AND u.is_active
     AND b.is_revenue_reused AND b.amount_micros >= %(budget_min_micros)s
     AND f.credits_posted_micros - f.debits_posted_micros - f.debits_pending_micros
         < %(budget_min_micros)s

@@ -1,5 +1,5 @@
--- Every monthly budget as it stands now: what is changed from here on is for the next month. Nothing
--- is taken from who was deactivated.
+-- The monthly budgets of a range as they stand now: what is changed from here on is for the next
+-- month. Nothing is taken from who was deactivated.
 INSERT INTO payouts_monthpatron
     (month_id, patron_id, currency, budget_micros, funds_account_id, needs_attention)
 SELECT %(month)s, u.id, u.currency, b.amount_micros, f.id, false
@@ -8,4 +8,7 @@ JOIN accounts_user AS u ON u.id = b.user_id
 JOIN funds_ledgeraccount AS f
     ON (f.user_id, f.code, f.currency) = (u.id, 'funds', u.currency)
 WHERE u.is_active
+    AND b.user_id BETWEEN %(first_id)s AND %(last_id)s
+    AND u.id BETWEEN %(first_id)s AND %(last_id)s
+    AND f.user_id BETWEEN %(first_id)s AND %(last_id)s
 ORDER BY u.id

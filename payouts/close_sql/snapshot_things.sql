@@ -1,8 +1,10 @@
--- Every thing whose owner is proven and able to receive. One statement, so one moment; the chunks
--- read who is able from here alone, so their order cannot matter.
+-- Every thing whose owner is of a range, proven, and able to receive. One statement, so one moment
+-- for all things of an owner; what divides reads who is able from here alone, so its order cannot
+-- matter.
 WITH owners AS MATERIALIZED (
     -- Means are looked up once for each owner: most things have none, and most people own none.
-    SELECT DISTINCT owner_id FROM buttons_thing WHERE owner_id IS NOT NULL
+    SELECT DISTINCT owner_id FROM buttons_thing
+    WHERE owner_id BETWEEN %(first_id)s AND %(last_id)s
 ), able AS MATERIALIZED (
     SELECT u.id
     FROM owners
@@ -24,4 +26,7 @@ INSERT INTO payouts_monththing (month_id, thing_id, creator_id)
 SELECT %(month)s, t.id, able.id
 FROM buttons_thing AS t
 JOIN able ON able.id = t.owner_id
+WHERE t.owner_id BETWEEN %(first_id)s AND %(last_id)s
 ORDER BY t.id
+-- Whose owner changed between two ranges counts for the one before.
+ON CONFLICT (month_id, thing_id) DO NOTHING

@@ -7,7 +7,8 @@ from buttons.models import Flattr, Thing
 from funds import ledger
 from funds.models import LedgerAccount, MonthlyBudget, TopUp, Transfer
 from funds.money import parse_amount
-from payouts.models import CreatorStatement, PatronStatement, Share
+from payouts import close
+from payouts.models import Chunk, CreatorStatement, PatronStatement, Share
 
 JULY, AUGUST, SEPTEMBER = date(2024, 7, 1), date(2024, 8, 1), date(2024, 9, 1)
 
@@ -73,6 +74,14 @@ def shares_of(patron: User, month: date = AUGUST) -> list[int]:
 def state_of(flattr: Flattr) -> str:
     flattr.refresh_from_db()
     return flattr.state
+
+
+def write_down(month: date) -> None:
+    """Open a month for closing, up to where its budgets and means are written down."""
+    close.open_month(month)
+    due = Chunk.objects.filter(month=month, state="due")
+    while not due.filter(step="divide").exists():
+        assert close._work_on_a_chunk(month) or close._advance(month)
 
 
 def booked() -> list[tuple[str, int]]:

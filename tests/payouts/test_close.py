@@ -10,8 +10,9 @@ from accounts.models import User
 from buttons.models import Flattr, Month, Thing
 from buttons.months import current_month, months_before, next_month
 from funds.budgets import set_budget
-from payouts.close import MonthNotOver, close_month, months_to_close, open_month
-from payouts.models import CreatorStatement, PatronStatement, Share
+from payouts import close
+from payouts.close import MonthNotOver, close_month, months_to_close
+from payouts.models import Chunk, CreatorStatement, MonthThing, PatronStatement, Share
 from tests.payouts.cast import (
     AUGUST,
     JULY,
@@ -26,6 +27,7 @@ from tests.payouts.cast import (
     state_of,
     thing_of,
     top_up,
+    write_down,
 )
 
 pytestmark = pytest.mark.django_db
@@ -499,7 +501,26 @@ def test_no_micro_is_lost_and_no_two_shares_differ_by_more_than_one(creator, bud
 def test_a_budget_changed_while_the_month_is_being_closed_counts_from_the_next(alice, creator):
     gives(alice, "4.00", funds="20.00")
     flattr(alice, thing_of(creator))
-    open_month(AUGUST)
+    write_down(AUGUST)
     set_budget(alice, micros("9.00"))
     close_month(AUGUST)
     assert shares_of(alice) == [micros("4.00")]
+
+
+def test_a_thing_that_changes_hands_while_means_are_written_down_pays_its_first_owner(
+    alice, creator, carol, monkeypatch
+):
+    monkeypatch.setattr(close, "CHUNK_SIZE_MIN", 1)
+    gives(alice, "2.00")
+    gives(carol, "2.00")
+    thing = thing_of(creator)
+    flattr(alice, thing)
+
+    def changes_hands(point):
+        if point == "snapshot: committed" and MonthThing.objects.filter(creator=creator).exists():
+            Thing.objects.filter(pk=thing.pk).update(owner=carol)
+
+    monkeypatch.setattr(close, "reached", changes_hands)
+    close_month(AUGUST)
+    assert Chunk.objects.filter(step="snapshot").count() > 2
+    assert (revenue_of(creator), revenue_of(carol)) == (1_800_000, 0)

@@ -25,11 +25,15 @@ POINTS = (
     "open: locked",
     "open: month written",
     "open: committed",
+    "snapshot: chunked",
+    "snapshot: planned",
+    "snapshot: claimed",
     "snapshot: accounts opened",
     "snapshot: revenue reused",
     "snapshot: written",
-    "snapshot: chunked",
     "snapshot: committed",
+    "advance: written",
+    "advance: committed",
     "divide: claimed",
     "divide: locked",
     "divide: shares written",
@@ -37,8 +41,6 @@ POINTS = (
     "divide: transfers written",
     "divide: written",
     "divide: committed",
-    "advance: written",
-    "advance: committed",
     "index: claimed",
     "index: written",
     "index: committed",
@@ -52,7 +54,7 @@ POINTS = (
     "pay: written",
     "pay: committed",
 )
-# These are passed more than once, since there are three chunks of patrons and four advances.
+# These are passed more than once, since there are three chunks of patrons and five advances.
 SECOND_TIME = ("divide: shares written", "divide: transfers written", "advance: written")
 
 pytestmark = pytest.mark.django_db(transaction=True)

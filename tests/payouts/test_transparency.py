@@ -10,9 +10,9 @@ from accounts.models import User
 from buttons.models import Month
 from funds.stripe_gateway import StripeUnreachable
 from payouts import close, tasks, transparency
-from payouts.close import close_month, open_month
+from payouts.close import close_month
 from payouts.models import Chunk, DayFigures, MonthFigures
-from tests.payouts.cast import AUGUST, JULY, flattr, gives, micros, thing_of
+from tests.payouts.cast import AUGUST, JULY, flattr, gives, micros, thing_of, write_down
 
 pytestmark = pytest.mark.django_db
 
@@ -135,7 +135,7 @@ def test_what_is_in_the_pot_of_a_month_under_way_is_owed_too(client, alice, bob,
     gives(alice, "4.00")
     gives(bob, "2.00")
     flattr(alice, thing_of(bob))
-    open_month(AUGUST)
+    write_down(AUGUST)
     chunk = Chunk.objects.get(step="divide")
     close.DO[chunk.step](chunk)
     Chunk.objects.filter(pk=chunk.pk).update(state="done")

@@ -20,7 +20,7 @@ from payouts import close
 from payouts.models import CreatorStatement, PatronStatement, Share
 from sandbox.children import Child, wait_until
 from sandbox.environment import ROOT
-from tests.payouts.cast import AUGUST, flattr, gives, micros, thing_of
+from tests.payouts.cast import AUGUST, flattr, gives, micros, thing_of, write_down
 
 PATRONS = 240
 CHUNK_PATRONS = 3
@@ -57,7 +57,8 @@ def done_by():
 
     def count() -> dict[str, int]:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT host, count(*) FROM done_by GROUP BY host")
+            # What the test itself wrote down has no host's name.
+            cursor.execute("SELECT host, count(*) FROM done_by WHERE host <> '' GROUP BY host")
             return dict(cursor.fetchall())
 
     yield count
@@ -138,7 +139,7 @@ def test_two_hosts_close_a_month_together_and_one_of_them_is_killed(
     hosts, patrons, done_by, monkeypatch
 ):
     monkeypatch.setattr(close, "CHUNK_SIZE", CHUNK_PATRONS)
-    close.open_month(AUGUST)
+    write_down(AUGUST)
     with Celery(broker=broker_url()) as beat:
         beat.send_task("payouts.tasks.close_due_months", expires=60)
     both = wait_until(lambda: min(done_by().get(host, 0) for host in HOSTS) >= 3, 60, 0.01)
