@@ -270,8 +270,8 @@ MUTANTS = (
     Mutant(
         "deactivated creator receives",
         "payouts/close_sql/snapshot_things.sql",
-        "WHERE u.is_active\n        AND (",
-        "WHERE (",
+        "WHERE u.is_active\n        AND u.id",
+        "WHERE u.id",
         ("tests/payouts/test_close.py",),
     ),
     Mutant(

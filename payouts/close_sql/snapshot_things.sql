@@ -10,8 +10,11 @@ WITH owners AS MATERIALIZED (
     FROM owners
     JOIN accounts_user AS u ON u.id = owners.owner_id
     LEFT JOIN payouts_monthpatron AS p ON (p.month_id, p.patron_id) = (%(month)s, u.id)
+        AND p.patron_id BETWEEN %(first_id)s AND %(last_id)s
     LEFT JOIN funds_ledgeraccount AS f ON f.id = p.funds_account_id
+        AND f.user_id BETWEEN %(first_id)s AND %(last_id)s
     WHERE u.is_active
+        AND u.id BETWEEN %(first_id)s AND %(last_id)s
         AND (
             u.is_exempt_from_means
             OR NOT %(give_to_receive)s
