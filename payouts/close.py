@@ -316,7 +316,7 @@ def _work_on_a_chunk(month: date) -> bool:
             if chunk is None:
                 return False
             reached(f"{chunk.step}: claimed")
-            _run("set_work_mem", {"work_mem": WORK_MEM})
+            _run("set_for_chunk", {"work_mem": WORK_MEM})
             DO[chunk.step](chunk)
             Chunk.objects.filter(pk=chunk.pk).update(state=State.DONE, done_at=Now())
             reached(f"{chunk.step}: written")

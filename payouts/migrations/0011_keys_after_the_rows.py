@@ -22,7 +22,8 @@ END $$;
 """
 
 # The role that closes a month owns nothing, so these run with the owner's rights. All they can make
-# is a month's partition and its indexes, and a repeat does nothing.
+# is a month's partition and its indexes, and a repeat does nothing. Each index is made on one core,
+# since the close's own workers take the others.
 FUNCTIONS = """
 CREATE OR REPLACE FUNCTION payouts_make_share_partition(month date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -44,7 +45,7 @@ END $$;
 -- The patron leads the flattr, so that a patron's page reads one range.
 CREATE FUNCTION payouts_key_shares(month date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-SET maintenance_work_mem = '128MB' AS $$
+SET maintenance_work_mem = '128MB' SET max_parallel_maintenance_workers = 0 AS $$
 DECLARE
     name text := to_char(month, '"payouts_share_"YYYY_MM');
 BEGIN
@@ -54,7 +55,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION payouts_index_shares(month date) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-SET maintenance_work_mem = '128MB' AS $$
+SET maintenance_work_mem = '128MB' SET max_parallel_maintenance_workers = 0 AS $$
 DECLARE
     name text := to_char(month, '"payouts_share_"YYYY_MM');
 BEGIN
@@ -93,7 +94,6 @@ BEGIN
     EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON public.%I (creator_id, thing_id)',
         name || '_creator', name);
 END $$;
-ALTER FUNCTION payouts_index_shares(date) RESET maintenance_work_mem;
 
 DO $$
 DECLARE
