@@ -100,8 +100,9 @@ def record_flattr(patron: User, submission: Submission) -> Flattr:
 def record_usual(patron: User, url: str, nonce_digest: bytes) -> int | None:
     """Record the press that nearly all are, in one round trip, and return its flattr's id.
 
-    Returns None, having changed nothing, where anything about it is unusual: then `record_flattr`
-    records or refuses it. A repeat finds its nonce spent and its flattr there, and is unusual.
+    Returns None, having recorded nothing, where anything about it is unusual: then `record_flattr`
+    records or refuses it. A repeat finds its nonce spent and its flattr there, and is unusual; so
+    is one press too many in a minute.
     """
     asked: list[int | str | bytes] = [MONTHS_LOCK, patron.pk, patron.currency, url, nonce_digest]
     try:

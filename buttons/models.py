@@ -386,3 +386,24 @@ class SpentNonce(models.Model):
 
     def __str__(self) -> str:
         return bytes(self.digest).hex()
+
+
+class PressCount(models.Model):
+    """How many presses a patron has sent in the minute that their latest began or fell into.
+
+    The table is not logged: a crash of the database forgets the counts, which a minute does too.
+    """
+
+    patron = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        # Looking the patron up again, whom the session just named, would lock their row.
+        db_constraint=False,
+        related_name="+",
+    )
+    began_at = models.DateTimeField()
+    presses = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.presses} presses of {self.patron_id}"

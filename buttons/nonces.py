@@ -88,9 +88,12 @@ def forget_nonces() -> int:
 
 def _about(request: HttpRequest, url: str) -> str:
     """Return what a nonce is bound to; without a session, the browser's CSRF secret stands in."""
-    get_token(request)
-    session = request.session.session_key or request.META["CSRF_COOKIE"]
-    return hashlib.sha256(f"{session} {url}".encode()).hexdigest()
+    browser = request.session.session_key
+    if not browser:
+        # Makes the secret where there is none yet.
+        get_token(request)
+        browser = request.META["CSRF_COOKIE"]
+    return hashlib.sha256(f"{browser} {url}".encode()).hexdigest()
 
 
 def _now_ms() -> int:

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.next_pages import safe_next
-from accounts.rate_limits import rate_limited
 from buttons.flattrs import OwnThing
+from buttons.limits import presses_limited
 from buttons.models import Flattr, Subscription
 from buttons.months import current_month
 from buttons.nonces import NonceRefused, issue_nonce, spend_nonce
@@ -67,7 +67,7 @@ def every_month(request: HttpRequest, flattr: Flattr) -> EveryMonth:
 @login_required
 @require_POST
 @opened_by_other_sites
-@rate_limited("flattr", "60/m")
+@presses_limited
 def begin(request: HttpRequest, flattr_id: int) -> HttpResponse:
     """Flattr the thing of a flattr every month; the form is armed like the press itself."""
     assert isinstance(request.user, User), "the view asks for a sign-in"
@@ -89,7 +89,7 @@ def begin(request: HttpRequest, flattr_id: int) -> HttpResponse:
 @login_required
 @require_POST
 @opened_by_other_sites
-@rate_limited("flattr", "60/m")
+@presses_limited
 def cancel(request: HttpRequest, subscription_id: int) -> HttpResponse:
     assert isinstance(request.user, User), "the view asks for a sign-in"
     try:

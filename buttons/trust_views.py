@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.rate_limits import rate_limited
 from buttons.canonical import UrlRefused, origin_of
 from buttons.flattrs import FlattrRefused
+from buttons.limits import presses_limited
 from buttons.nonces import NonceRefused, spend_nonce
 from buttons.responses import opened_by_other_sites
 from buttons.submissions import ContentNotSupported, read_submission
@@ -24,7 +25,7 @@ NOT_OF_THE_THING = ("nonce", "csrfmiddlewaretoken")
 @login_required
 @require_POST
 @opened_by_other_sites
-@rate_limited("flattr", "60/m")
+@presses_limited
 def click(request: HttpRequest) -> HttpResponse:
     """Record a flattr without a press; whatever is in the way leads back to the press.
 

@@ -25,6 +25,7 @@ from buttons.flattrs import (
     record_usual,
     undo_flattr,
 )
+from buttons.limits import presses_limited
 from buttons.listing import (
     creators_things,
     patrons_month,
@@ -45,7 +46,6 @@ from buttons.snippets import LAYOUTS, Wish, snippets_of
 from buttons.submissions import (
     ContentNotSupported,
     OwnerUnknown,
-    Submission,
     read_submission,
     submission_of,
 )
@@ -69,14 +69,19 @@ def submit_auto(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @opened_by_other_sites
-@rate_limited("flattr", "60/m")
 def press_button(request: HttpRequest) -> HttpResponse:
-    """Record the press of an armed button as a flattr, or keep it until it can be one."""
+    """Record the press of an armed button as a flattr, or keep it until it can be one.
+
+    Either way it counts as one of the minute: the statement that records the usual press counts it.
+    """
+    made_id = _usual_press(request)
+    return redirect("buttons:flattred", made_id) if made_id else _other_press(request)
+
+
+@presses_limited
+def _other_press(request: HttpRequest) -> HttpResponse:
     try:
-        submission = read_submission(request.POST)
-        if made_id := _usual_press(request, submission):
-            return redirect("buttons:flattred", made_id)
-        look = Look.at(submission, request.user)
+        look = Look.at(read_submission(request.POST), request.user)
         # Both or neither, and one commit for both.
         with transaction.atomic():
             spend_nonce(request, look.url, request.POST.get("nonce", ""))
@@ -124,7 +129,7 @@ def flattred(request: HttpRequest, flattr_id: int) -> HttpResponse:
 @login_required
 @require_POST
 @opened_by_other_sites
-@rate_limited("flattr", "60/m")
+@presses_limited
 def undo(request: HttpRequest, flattr_id: int) -> HttpResponse:
     try:
         undone = undo_flattr(_person(request), flattr_id)
@@ -140,7 +145,7 @@ def undo(request: HttpRequest, flattr_id: int) -> HttpResponse:
 @login_required
 @require_POST
 @opened_by_other_sites
-@rate_limited("flattr", "60/m")
+@presses_limited
 def drop(request: HttpRequest, flattr_id: int) -> HttpResponse:
     try:
         dropped = drop_waiting(_person(request), flattr_id)
@@ -270,15 +275,16 @@ def _person(request: HttpRequest) -> User:
     return request.user
 
 
-def _usual_press(request: HttpRequest, submission: Submission) -> int | None:
+def _usual_press(request: HttpRequest) -> int | None:
     """Record what nothing is in the way of; None where something is, which others then say."""
     if not isinstance(request.user, User):
         return None
     try:
-        digest = read_nonce(request, submission.url, request.POST.get("nonce", ""))
-    except NonceRefused:
+        url = read_submission(request.POST).url
+        digest = read_nonce(request, url, request.POST.get("nonce", ""))
+    except (UrlRefused, ContentNotSupported, NonceRefused):
         return None
-    return record_usual(request.user, submission.url, digest)
+    return record_usual(request.user, url, digest)
 
 
 def _window(request: HttpRequest, look: Look, note: str = "", status: int = 200) -> HttpResponse:

@@ -27,6 +27,7 @@ HAND_WORKED = "tests/payouts/test_hand_worked.py"
 RULES = "tests/funds/test_ledger_rules.py"
 OWNERSHIP = "tests/buttons/test_ownership.py"
 PRESSES = "tests/buttons/test_presses.py"
+LIMITS = "tests/buttons/test_limits.py"
 LEDGER_SQL = "funds/migrations/0002_ledger.py"
 SHARES_SQL = "payouts/close_sql/shares.sql"
 # Follows the functions of the ledger, so that what is said after it is done last.
@@ -256,9 +257,23 @@ MUTANTS = (
     Mutant(
         "presses without a limit",
         "buttons/views.py",
-        '@rate_limited("flattr", "60/m")\ndef press_button',
-        "def press_button",
-        ("tests/buttons/test_window.py",),
+        "@presses_limited\ndef _other_press",
+        "def _other_press",
+        (LIMITS,),
+    ),
+    Mutant(
+        "usual presses without a limit",
+        "buttons/migrations/0011_count_presses.py",
+        "WHERE c.presses < 60 OR",
+        "WHERE true OR",
+        (LIMITS,),
+    ),
+    Mutant(
+        "a minute without an end",
+        "buttons/limits.py",
+        "c.began_at > excluded.began_at - interval '1 minute'",
+        "true",
+        (LIMITS,),
     ),
     Mutant(
         "deactivated patron gives",

@@ -425,9 +425,3 @@ def test_a_disputed_thing_says_so(client, patron, bob, carol):
         Claim.objects.create(thing=thing, user=person, state="frozen")
     client.force_login(patron)
     assert client.get("/submit/auto", {"url": PAGE}).context["look"].waits_because == "disputed"
-
-
-def test_sixty_presses_in_a_minute_are_enough(still_clock, client, patron, tea, settings):
-    client.force_login(patron)
-    statuses = [client.post("/submit/press/", {"url": PAGE}).status_code for _ in range(61)]
-    assert (statuses[0], statuses[59], statuses[60]) == (409, 409, 429)
