@@ -17,24 +17,24 @@ MEGABYTE, GIGABYTE, TERABYTE = 10**6, 10**9, 10**12
 
 @dataclass(frozen=True)
 class Measured:
-    """Costs from `docs/performance.md` and `python -m benchmarks.storage`, on two busy cores."""
+    """Costs from `docs/performance.md` and `python -m benchmarks.storage`, on two cores."""
 
-    # A close of 1,000,000 flattrs of 100,000 patrons with one worker took 12.9 s; of that, budgets'
-    # transfers 2.4, statements of patrons 0.7 and the snapshot 0.9 are spent on patrons.
-    close_microseconds_per_patron: float = 40.0
-    close_microseconds_per_flattr: float = 8.9
-    # Parts that one process does alone, whatever the number of workers.
-    snapshot_microseconds_per_patron: float = 9.0
-    index_microseconds_per_flattr: float = 0.5
-    sum_up_microseconds_per_flattr: float = 1.4
-    flattr_bytes: int = 205
-    share_bytes: int = 185
-    transfer_bytes: int = 258
-    patron_statement_bytes: int = 222
-    creator_statement_bytes: int = 291
-    snapshot_patron_bytes: int = 102
-    log_bytes_per_flattr: int = 469
-    worker_megabytes: int = 87
+    # A close of 1,000,000 flattrs of 100,000 patrons with one worker took 7.2 s; of that, budgets'
+    # transfers 1.5, statements of patrons 0.5 and the snapshot 0.5 are spent on patrons.
+    close_microseconds_per_patron: float = 25.0
+    close_microseconds_per_flattr: float = 4.7
+    # The two indexes of shares, each made by one process.
+    index_microseconds_per_flattr: float = 0.7
+    longer_index_microseconds_per_flattr: float = 0.45
+    sum_up_microseconds_per_flattr: float = 0.2
+    flattr_bytes: int = 242
+    share_bytes: int = 116
+    transfer_bytes: int = 254
+    patron_statement_bytes: int = 221
+    creator_statement_bytes: int = 328
+    snapshot_patron_bytes: int = 106
+    log_bytes_per_flattr: int = 318
+    worker_megabytes: int = 92
     # Rules of the code: the tick sends so many of each kind on their way, a host so many at most.
     statement_mails_per_tick: int = 500
     statement_mails_per_minute_and_host: int = 600
@@ -69,17 +69,18 @@ class Assumed:
 def close_hours(measured: Measured, assumed: Assumed, workers: int) -> float:
     """Return how long a month's close takes with so many worker processes on one database."""
     slower = assumed.slower_on_disk / 1_000_000
-    snapshot = assumed.patrons * measured.snapshot_microseconds_per_patron
     index = assumed.flattrs * measured.index_microseconds_per_flattr
     sum_up = assumed.flattrs * measured.sum_up_microseconds_per_flattr
     patrons = assumed.patrons * measured.close_microseconds_per_patron
     everything = patrons + assumed.flattrs * measured.close_microseconds_per_flattr
-    divide_and_pay = everything - snapshot - index - sum_up
+    divide_and_pay = everything - index - sum_up
     others = 1 + (workers - 1) * assumed.worker_efficiency
     slices = 1 + (min(workers, assumed.slices_max) - 1) * assumed.worker_efficiency
-    # The index is built beside summing up, by a worker of its own where there is one.
-    middle = max(index, sum_up / slices) if workers > 1 else index + sum_up
-    return (snapshot + divide_and_pay / others + middle) * slower / 3_600
+    # The longer index is made beside all else of the middle, by a worker of its own.
+    alone = assumed.flattrs * measured.longer_index_microseconds_per_flattr
+    beside = index - alone + sum_up / slices
+    middle = max(alone, beside) if workers > 1 else index + sum_up
+    return (divide_and_pay / others + middle) * slower / 3_600
 
 
 def workers_for(measured: Measured, assumed: Assumed) -> int | None:

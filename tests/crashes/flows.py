@@ -174,9 +174,10 @@ class RefundFlow(Flow):
         assert [each["amount"] for each in refunds] == [500]
 
 
+# The longest first, so that the others are done beside it.
 FLOWS: dict[str, type[Flow]] = {
-    "top-up": TopUpFlow,
     "close": CloseFlow,
+    "top-up": TopUpFlow,
     "withdrawal": WithdrawalFlow,
     "refund": RefundFlow,
 }
