@@ -59,8 +59,8 @@ MUTANTS = (
     Mutant(
         "remainder to the latest",
         SHARES_SQL,
-        "ORDER BY created_at, id ROWS",
-        "ORDER BY created_at DESC, id DESC ROWS",
+        "ORDER BY created_at, id\n",
+        "ORDER BY created_at DESC, id DESC\n",
         (HAND_WORKED,),
     ),
     Mutant(
@@ -179,8 +179,8 @@ MUTANTS = (
     Mutant(
         "nonce not spent",
         "buttons/nonces.py",
-        "    if not is_new:\n",
-        "    if is_new is None:\n",
+        "if cursor.rowcount == 0:",
+        "if cursor.rowcount < 0:",
         ("tests/buttons/test_window.py",),
     ),
     Mutant(

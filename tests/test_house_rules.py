@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command, get_commands
 
 from sandbox.environment import ROOT
+from tests.mutants import MUTANTS
 
 APPS = ("accounts", "funds", "buttons", "payouts")
 SITE = ("flattr_site", *APPS)
@@ -406,3 +407,10 @@ def test_the_import_contracts_cover_the_houses_order():
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = contracts["contracts"][0]["layers"]
     assert layers == ["flattr_site", "payouts", "buttons", "funds", "accounts"]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_what_a_mutant_replaces_is_there_once(mutant):
+    assert (ROOT / mutant.path).read_text().count(mutant.text) == 1
+    for path in mutant.tests:
+        assert (ROOT / path).is_file()
