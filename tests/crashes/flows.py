@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
@@ -104,7 +105,9 @@ class TopUpFlow(Flow):
 class CloseFlow(Flow):
     tasks = ("payouts.tasks.close_due_months", "payouts.tasks.follow_up_closes")
 
+    @transaction.atomic
     def prepare(self) -> None:
+        """Make the month at once: a worker still at the flow before would close half of it."""
         self.month = months_before(month_of(timezone.now()), 1)
         carol = User.objects.create(username="carol", email="carol@example.org")
         thing = thing_of(gives(self.bob, "2.00"))
