@@ -31,5 +31,6 @@ FROM buttons_thing AS t
 JOIN able ON able.id = t.owner_id
 WHERE t.owner_id BETWEEN %(first_id)s AND %(last_id)s
 ORDER BY t.id
--- Whose owner changed between two ranges counts for the one before.
+-- What changed hands between two ranges counts for the owner before, or waits for the next close if
+-- that one's range came later.
 ON CONFLICT (month_id, thing_id) DO NOTHING
