@@ -153,8 +153,13 @@ class Transfer(models.Model):
     # The month that the close booked; empty for what happens between closes.
     month = models.DateField(null=True)
     # OneToOne, so that the database lets a pending transfer resolve at most once.
+    # The trigger that applies a transfer compares it with its pending one, which is never deleted.
     pending = models.OneToOneField(
-        "self", on_delete=models.PROTECT, null=True, related_name="resolution"
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="resolution",
+        db_constraint=False,
     )
     reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=TransactionNow(), editable=False)
