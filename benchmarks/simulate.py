@@ -19,21 +19,24 @@ MEGABYTE, GIGABYTE, TERABYTE = 10**6, 10**9, 10**12
 class Measured:
     """Costs from `docs/performance.md` and `python -m benchmarks.storage`, on two cores."""
 
-    # A close of 1,000,000 flattrs of 100,000 patrons with one worker took 7.2 s; of that, budgets'
-    # transfers 1.5, statements of patrons 0.5 and the snapshot 0.5 are spent on patrons.
+    # A close of 1,000,000 flattrs of 100,000 patrons with one worker took 5.3 s; of that, budgets'
+    # transfers 1.4, statements of patrons 0.5 and the snapshot 0.6 are spent on patrons.
     close_microseconds_per_patron: float = 25.0
-    close_microseconds_per_flattr: float = 4.7
-    # The two indexes of shares, each made by one process.
-    index_microseconds_per_flattr: float = 0.7
-    longer_index_microseconds_per_flattr: float = 0.45
-    sum_up_microseconds_per_flattr: float = 0.2
+    close_microseconds_per_flattr: float = 2.8
+    # Of that: adding up by thing and creator, and going through all shares, once for each of the
+    # two slices that a million flattrs make.
+    sum_up_microseconds_per_flattr: float = 0.55
+    slice_microseconds_per_flattr: float = 0.17
+    slices_measured: int = 2
     flattr_bytes: int = 242
-    share_bytes: int = 116
+    # In its patron's statement.
+    share_bytes: int = 31
     transfer_bytes: int = 254
     patron_statement_bytes: int = 221
+    thing_statement_bytes: int = 138
     creator_statement_bytes: int = 328
     snapshot_patron_bytes: int = 106
-    log_bytes_per_flattr: int = 318
+    log_bytes_per_flattr: int = 212
     worker_megabytes: int = 92
     # Rules of the code: the tick sends so many of each kind on their way, a host so many at most.
     statement_mails_per_tick: int = 500
@@ -47,6 +50,7 @@ class Assumed:
     patrons: int = 10_000_000
     flattrs: int = 300_000_000
     creators: int = 1_000_000
+    things: int = 5_000_000
     close_hours_wanted: float = 1.0
     mail_hours_wanted: float = 24.0
     # A month does not fit into memory any more: what each row costs then, against what it did.
@@ -54,6 +58,7 @@ class Assumed:
     # What a further worker brings, since all share one log and one set of buffers.
     worker_efficiency: float = 0.7
     slices_max: int = 4
+    patrons_per_slice: int = 60_000
     processes_per_worker_host: int = 4
     log_megabytes_per_s: float = 300.0
     top_ups_and_withdrawals_per_patron: float = 1.2
@@ -69,18 +74,27 @@ class Assumed:
 def close_hours(measured: Measured, assumed: Assumed, workers: int) -> float:
     """Return how long a month's close takes with so many worker processes on one database."""
     slower = assumed.slower_on_disk / 1_000_000
-    index = assumed.flattrs * measured.index_microseconds_per_flattr
-    sum_up = assumed.flattrs * measured.sum_up_microseconds_per_flattr
-    patrons = assumed.patrons * measured.close_microseconds_per_patron
-    everything = patrons + assumed.flattrs * measured.close_microseconds_per_flattr
-    divide_and_pay = everything - index - sum_up
-    others = 1 + (workers - 1) * assumed.worker_efficiency
-    slices = 1 + (min(workers, assumed.slices_max) - 1) * assumed.worker_efficiency
-    # The longer index is made beside all else of the middle, by a worker of its own.
-    alone = assumed.flattrs * measured.longer_index_microseconds_per_flattr
-    beside = index - alone + sum_up / slices
-    middle = max(alone, beside) if workers > 1 else index + sum_up
-    return (divide_and_pay / others + middle) * slower / 3_600
+    slices = min(assumed.slices_max, 1 + assumed.patrons // assumed.patrons_per_slice)
+    measured_sum_up = (
+        measured.sum_up_microseconds_per_flattr
+        + measured.slices_measured * measured.slice_microseconds_per_flattr
+    )
+    divide_and_pay = assumed.patrons * measured.close_microseconds_per_patron + assumed.flattrs * (
+        measured.close_microseconds_per_flattr - measured_sum_up
+    )
+    sum_up = assumed.flattrs * (
+        measured.sum_up_microseconds_per_flattr + slices * measured.slice_microseconds_per_flattr
+    )
+    return (
+        (divide_and_pay / _hands(assumed, workers) + sum_up / _hands(assumed, min(workers, slices)))
+        * slower
+        / 3_600
+    )
+
+
+def _hands(assumed: Assumed, workers: int) -> float:
+    """Return how much more so many workers do than one."""
+    return 1 + (workers - 1) * assumed.worker_efficiency
 
 
 def workers_for(measured: Measured, assumed: Assumed) -> int | None:
@@ -99,6 +113,7 @@ def plan(measured: Measured, assumed: Assumed) -> dict[str, float | int | None]:
         assumed.flattrs * (measured.flattr_bytes + measured.share_bytes)
         + transfers * measured.transfer_bytes
         + assumed.patrons * (measured.patron_statement_bytes + measured.snapshot_patron_bytes)
+        + assumed.things * measured.thing_statement_bytes
         + assumed.creators * measured.creator_statement_bytes
     )
     log_bytes = assumed.flattrs * measured.log_bytes_per_flattr
@@ -130,7 +145,9 @@ def plan(measured: Measured, assumed: Assumed) -> dict[str, float | int | None]:
         "badges_at_the_web_per_s_peak": round(badges_here),
         "badges_at_the_database_per_s_peak": round(badges_here * assumed.badges_past_redis),
         "web_cores": -int(-web_milliseconds // 1_000),
-        "rows_per_month": round(2 * assumed.flattrs + transfers + 2 * assumed.patrons),
+        "rows_per_month": round(
+            assumed.flattrs + transfers + 2 * assumed.patrons + assumed.things + assumed.creators
+        ),
         "gb_per_month": round(bytes_per_month / GIGABYTE, 1),
         "tb_hot": round(bytes_per_month * assumed.months_kept_hot / TERABYTE, 2),
         "transfers_per_year": round(transfers * 12),

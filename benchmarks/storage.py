@@ -16,19 +16,15 @@ from sandbox.children import wait_until
 # What a month adds to.
 TABLES = (
     "buttons_flattr",
-    "payouts_share",
     "payouts_monthpatron",
     "payouts_monththing",
     "payouts_patronstatement",
+    "payouts_thingstatement",
     "payouts_creatorstatement",
     "funds_transfer",
     "funds_ledgeraccount",
 )
-# A partition counts for its table.
-SIZE = """
-SELECT coalesce((SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('{table}')),
-    pg_total_relation_size('{table}')), (SELECT count(*) FROM {table})
-"""
+SIZE = "SELECT pg_total_relation_size('{table}'), (SELECT count(*) FROM {table})"
 LOG_POSITION = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"
 
 

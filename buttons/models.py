@@ -316,8 +316,9 @@ class Flattr(models.Model):
         ]
         indexes = [
             models.Index(fields=["patron", "created_at"], name="flattr_of_patron"),
-            # A badge counts a thing's flattrs from this index alone.
-            models.Index(fields=["thing", "state"], name="flattr_of_thing"),
+            # A badge counts a thing's flattrs from this index alone, and a creator's download finds
+            # those of a month.
+            models.Index(fields=["thing", "state", "month"], name="flattr_of_thing"),
             # Subscriptions make nothing again that was taken back; few are.
             models.Index(
                 fields=["patron", "thing"], condition=Q(state="undone"), name="flattr_undone"

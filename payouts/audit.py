@@ -13,6 +13,7 @@ from funds import ledger
 from funds.models import Transfer
 from funds.provenance import Source, sources_of
 from payouts.models import CreatorStatement, PatronStatement, Share, Withdrawal
+from payouts.statements import shares_received
 from payouts.withdrawals import fact_of
 
 
@@ -119,14 +120,14 @@ def budget_sources(statement: PatronStatement) -> list[Source]:
 def shares_of(
     month: date, patron: User | None = None, creator: User | None = None
 ) -> QuerySet[Share]:
-    """Return a month's shares with their people and things, read along an index of the month."""
-    shares = Share.objects.filter(month=month).select_related(
-        "patron", "creator", "thing", "flattr"
-    )
+    """Return a month's shares with their people and things; a creator's once they are summed up."""
     if creator:
-        shares = shares.filter(creator=creator).order_by("thing_id", "patron_id", "flattr_id")
+        shares = shares_received(creator.pk, month).order_by("thing_id", "patron_id")
     else:
-        shares = shares.order_by("patron_id", "flattr_id")
+        # As the statements of the month lie in their index.
+        shares = Share.objects.filter(month=month).order_by("patron_id", "place")
+    # Not joined: that would be done for all of a creator's shares before the first are shown.
+    shares = shares.prefetch_related("patron", "creator", "thing", "flattr")
     return shares.filter(patron=patron) if patron else shares
 
 

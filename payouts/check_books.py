@@ -38,19 +38,15 @@ CHECKS = (
     ),
     Check(
         "patron_statements",
-        "What a patron's statement says was given is the sum of that month's shares.",
+        "A patron's statement names each flattr that was counted, with its thing and creator.",
         """
-        SELECT format('patron %s in %s', coalesce(s.patron_id, p.patron_id),
-            coalesce(s.month, p.month_id))
-        FROM (
-            SELECT month, patron_id, currency, sum(amount_micros) AS given_micros,
-                count(*) AS flattrs
-            FROM payouts_share GROUP BY month, patron_id, currency
-        ) AS s
-        FULL JOIN payouts_patronstatement AS p
-            ON (p.month_id, p.patron_id, p.currency) = (s.month, s.patron_id, s.currency)
-        WHERE (coalesce(s.given_micros, 0), coalesce(s.flattrs, 0))
-            IS DISTINCT FROM (p.given_micros, p.flattrs::bigint)
+        SELECT format('patron %s in %s', patron_id, month_id)
+        FROM payouts_patronstatement
+        WHERE (flattrs, flattrs, flattrs) IS DISTINCT FROM
+                (cardinality(flattr_ids), cardinality(thing_ids), cardinality(creator_ids))
+            OR (flattrs = 0 AND given_micros > 0)
+            OR array_position(flattr_ids || thing_ids || creator_ids, NULL) IS NOT NULL
+            OR patron_id = ANY (creator_ids)
         """,
     ),
     Check(
@@ -65,19 +61,37 @@ CHECKS = (
         """,
     ),
     Check(
-        "creator_statements",
-        "What a creator's statement says was earned is the sum of that month's shares.",
+        "thing_statements",
+        "What a thing is said to have earned is the sum of that month's shares.",
         f"""
-        SELECT format('creator %s in %s', coalesce(s.creator_id, c.creator_id),
-            coalesce(s.month, c.month_id))
+        SELECT format('thing %s in %s', coalesce(s.thing_id, t.thing_id),
+            coalesce(s.month, t.month_id))
         FROM (
-            SELECT month, creator_id, currency, sum(amount_micros) AS gross_micros,
+            SELECT month, creator_id, thing_id, currency, sum(amount_micros) AS gross_micros,
                 count(*) AS flattrs
-            FROM payouts_share WHERE month IN ({CLOSED}) GROUP BY month, creator_id, currency
+            FROM payouts_share WHERE month IN ({CLOSED})
+            GROUP BY month, creator_id, thing_id, currency
         ) AS s
-        FULL JOIN (SELECT * FROM payouts_creatorstatement WHERE month_id IN ({CLOSED})) AS c
-            ON (c.month_id, c.creator_id, c.currency) = (s.month, s.creator_id, s.currency)
-        WHERE (s.gross_micros, s.flattrs) IS DISTINCT FROM (c.gross_micros, c.flattrs::bigint)
+        FULL JOIN (SELECT * FROM payouts_thingstatement WHERE month_id IN ({CLOSED})) AS t
+            ON (t.month_id, t.creator_id, t.thing_id, t.currency)
+                = (s.month, s.creator_id, s.thing_id, s.currency)
+        WHERE (s.gross_micros, s.flattrs) IS DISTINCT FROM (t.gross_micros, t.flattrs::bigint)
+        """,
+    ),
+    Check(
+        "creator_statements",
+        "What a creator's statement says was earned is the sum of what their things earned.",
+        """
+        SELECT format('creator %s in %s', coalesce(t.creator_id, c.creator_id),
+            coalesce(t.month_id, c.month_id))
+        FROM (
+            SELECT month_id, creator_id, currency, sum(gross_micros) AS gross_micros,
+                sum(flattrs) AS flattrs
+            FROM payouts_thingstatement GROUP BY month_id, creator_id, currency
+        ) AS t
+        FULL JOIN payouts_creatorstatement AS c
+            ON (c.month_id, c.creator_id, c.currency) = (t.month_id, t.creator_id, t.currency)
+        WHERE (t.gross_micros, t.flattrs) IS DISTINCT FROM (c.gross_micros, c.flattrs::bigint)
         """,
     ),
     Check(

@@ -5,8 +5,8 @@ any number of workers help, each may be killed at any line, and a repeat changes
 
     open      the month takes no more flattrs
     snapshot  ranges of users: budgets, means and proofs are written down
-    divide    ranges of patrons: shares, statements, funds -> pot
-    sum up    slices of creators: statements (and beside it the key and the index of shares)
+    divide    ranges of patrons: statements with their shares, funds -> pot
+    sum up    slices of creators: what each thing earned, and statements
     pay       ranges of creators: pot -> revenue, revenue -> fees
     finish    what was given is what was earned, the pot is empty, statements become visible
 
@@ -48,14 +48,13 @@ from buttons.months import (
     next_month,
 )
 from funds import ledger
-from payouts.models import Chunk, MonthPatron, PatronStatement
+from funds.models import LedgerAccount
+from payouts.models import Chunk, CreatorStatement, MonthPatron
 
 SQL = {path.stem: path.read_text() for path in Path(__file__).with_name("close_sql").glob("*.sql")}
 
 Step = Chunk.Step
 State = Chunk.State
-# What an index chunk makes, by its first id: the creators' index, and the key.
-INDEXES = ("index_shares", "key_shares")
 # What follows a close.
 AFTERWARDS = (Step.RELEASE, Step.ANALYZE)
 
@@ -66,8 +65,9 @@ CHUNK_SIZE_MIN = 1_000
 CHUNKS_MIN = 4
 # Budgets are written down by ranges of users; people who own many things are not spread evenly.
 SNAPSHOT_SIZE = 100_000
-SNAPSHOTS_MIN = 8
-SHARES_PER_SLICE = 250_000
+SNAPSHOTS_MIN = 16
+# Each slice goes through all shares of the month: several only where there is enough to do.
+CHUNKS_PER_SLICE = 6
 # Autovacuum is in time for a smaller month; after a larger one queries are planned for what was.
 ANALYZE_FLATTRS_MIN = 10_000
 SLICES_MAX = 4
@@ -82,7 +82,7 @@ PAUSE_MAX = timedelta(seconds=60)
 ATTEMPTS_MAX = 6
 
 # The others are at work: look again after this long.
-POLL = timedelta(milliseconds=50)
+POLL = timedelta(milliseconds=20)
 
 # These say that a row of the chunk is at fault, so that halving the chunk finds it. Everything
 # else (a lost connection, a missing right, our own mistake) concerns every row alike.
@@ -359,7 +359,7 @@ def _divide(chunk: Chunk) -> None:
     _run("lock_waiting", params)
     reached("divide: locked")
     _run("end_waiting", params)
-    _run("shares", params | {"chunk_id": chunk.pk})
+    _run("shares", params)
     reached("divide: shares written")
     _run("count_waiting", params)
     reached("divide: flattrs written")
@@ -372,20 +372,17 @@ def _sum_up(chunk: Chunk) -> None:
     is_held = settings.REVENUE_HOLD_DAYS > 0
     params = {
         **_range_of(chunk),
+        "currency": chunk.currency,
         "slices": SLICES_MAX,
         "fee_basis_points": settings.FEE_BASIS_POINTS,
         "codes": ["revenue", "revenue_held"] if is_held else ["revenue"],
     }
+    _run("set_for_sums", {})
     _run("creator_statements", params)
     reached("sum_up: statements written")
     ledger.ensure_accounts(SQL["revenue_accounts"], params)
     ledger.ensure_accounts(SQL["fees_accounts"], params)
     reached("sum_up: accounts opened")
-
-
-def _index(chunk: Chunk) -> None:
-    """Make one of the shares' indexes: once, after they were written, which costs a third."""
-    _run(INDEXES[chunk.first_id], {"month": chunk.month_id})
 
 
 def _pay(chunk: Chunk) -> None:
@@ -412,7 +409,6 @@ DO: dict[str, Callable[[Chunk], None]] = {
     Step.SNAPSHOT: _snapshot,
     Step.DIVIDE: _divide,
     Step.SUM_UP: _sum_up,
-    Step.INDEX: _index,
     Step.PAY: _pay,
     Step.RELEASE: _release,
     Step.ANALYZE: _analyze,
@@ -423,19 +419,15 @@ def _advance(month: date) -> bool:
     """Begin the next step where the last one is done; return whether anything was begun."""
     chunks = Chunk.objects.filter(month=month).exclude(step__in=AFTERWARDS)
     due = chunks.filter(state=State.DUE)
-    # Nothing but the end waits for the indexes, which may take longer than all that follows.
-    holding_up = due.exclude(step=Step.INDEX)
     # Most who come by find others at work, and need no lock to see it.
-    if holding_up.exists():
+    if due.exists():
         return False
     with transaction.atomic():
         row = _hold_month(month)
-        if row.state == Month.State.CLOSED or holding_up.exists():
+        if row.state == Month.State.CLOSED or due.exists():
             return False
         steps = set(chunks.values_list("step", flat=True).distinct())
         if Step.PAY in steps:
-            if due.exists():
-                return False
             _finish(row)
         elif Step.SUM_UP in steps:
             _plan_pay(month)
@@ -449,30 +441,24 @@ def _advance(month: date) -> bool:
 
 
 def _plan_divide(month: date) -> None:
-    """Make the chunks of patrons, the month's pots, and the room for its shares."""
-    params = {"month": month, **_sizes()}
+    """Make the chunks of patrons, and the month's pots."""
+    params = {"month": month, "currencies": settings.CURRENCIES, **_sizes()}
     ledger.ensure_accounts(SQL["pot_accounts"], params)
-    for statement in ("analyze_snapshot", "make_share_partition", "chunk_patrons"):
+    for statement in ("analyze_snapshot", "chunk_patrons"):
         _run(statement, params)
 
 
 def _plan_sum_up(month: date) -> None:
-    """Make the slices of creators: several only where there is enough for several workers."""
-    count = min(SLICES_MAX, 1 + _counted_flattrs(month) // SHARES_PER_SLICE)
+    """Make the slices of creators, for each currency."""
+    chunks = Chunk.objects.filter(month=month, step=Step.DIVIDE).count()
+    count = min(SLICES_MAX, 1 + chunks // CHUNKS_PER_SLICE)
     edges = [SLICES_MAX * place // count for place in range(count + 1)]
+    pots = LedgerAccount.objects.filter(user=None, code=LedgerAccount.Code.POT, month=month)
     Chunk.objects.bulk_create(
-        Chunk(month_id=month, step=Step.INDEX, first_id=place, last_id=place)
-        for place in range(len(INDEXES))
-    )
-    Chunk.objects.bulk_create(
-        Chunk(month_id=month, step=Step.SUM_UP, first_id=first, last_id=last - 1)
+        Chunk(month_id=month, step=Step.SUM_UP, currency=currency, first_id=first, last_id=last - 1)
+        for currency in pots.order_by("currency").values_list("currency", flat=True)
         for first, last in pairwise(edges)
     )
-
-
-def _counted_flattrs(month: date) -> int:
-    statements = PatronStatement.objects.filter(month=month)
-    return statements.aggregate(total=Sum("flattrs"))["total"] or 0
 
 
 def _plan_pay(month: date) -> None:
@@ -491,7 +477,8 @@ def _finish(row: Month) -> None:
             amounts = {given, *others, into_pot, out_of_pot}
             if len(amounts) != 1:
                 raise MonthDoesNotBalance(f"{row.month:%Y-%m} in {currency}: {sorted(amounts)}")
-    if _counted_flattrs(row.month) >= ANALYZE_FLATTRS_MIN:
+    counted = CreatorStatement.objects.filter(month=row).aggregate(flattrs=Sum("flattrs"))
+    if (counted["flattrs"] or 0) >= ANALYZE_FLATTRS_MIN:
         Chunk.objects.create(month=row, step=Step.ANALYZE, first_id=0, last_id=0)
     Month.objects.filter(pk=row.pk).update(state=Month.State.CLOSED, closed_at=Now())
 

@@ -15,9 +15,9 @@ from django.db.models import Q
 from accounts.models import User
 from buttons.models import Flattr, Thing
 from funds.money import MICROS_PER_UNIT
-from payouts.models import CreatorStatement, PatronStatement, Share
+from payouts.models import CreatorStatement, PatronStatement
 from payouts.spreadsheet import guarded
-from payouts.statements import flattrs_not_counted, shares_given, why_waiting
+from payouts.statements import flattrs_not_counted, shares_given, shares_received, why_waiting
 
 ROWS_AT_ONCE = 2_000
 
@@ -56,14 +56,16 @@ REVENUE_HEADER = "period;id;flattr url;url;title;clicks;revenue;clicks total\r\n
 # The clicks of a thing until then are counted in all currencies; the old format knows only one.
 REVENUE = """
 SELECT s.thing_id, t.url, t.title,
-    count(*) FILTER (WHERE s.month = %(month)s AND s.currency = %(currency)s) AS flattrs,
-    sum(s.amount_micros)
-        FILTER (WHERE s.month = %(month)s AND s.currency = %(currency)s)::bigint AS gross_micros,
-    count(*) AS flattrs_until_then
-FROM payouts_share AS s JOIN buttons_thing AS t ON t.id = s.thing_id
-WHERE s.creator_id = %(creator)s AND s.month <= %(month)s
+    sum(s.flattrs) FILTER (WHERE s.month_id = %(month)s AND s.currency = %(currency)s) AS flattrs,
+    sum(s.gross_micros)
+        FILTER (WHERE s.month_id = %(month)s AND s.currency = %(currency)s)::bigint AS gross_micros,
+    sum(s.flattrs) AS flattrs_until_then
+FROM buttons_month AS m
+JOIN payouts_thingstatement AS s ON (s.month_id, s.creator_id) = (m.month, %(creator)s)
+JOIN buttons_thing AS t ON t.id = s.thing_id
+WHERE m.month <= %(month)s
 GROUP BY s.thing_id, t.url, t.title
-HAVING count(*) FILTER (WHERE s.month = %(month)s AND s.currency = %(currency)s) > 0
+HAVING sum(s.flattrs) FILTER (WHERE s.month_id = %(month)s AND s.currency = %(currency)s) > 0
 ORDER BY gross_micros DESC, s.thing_id
 """
 
@@ -123,11 +125,8 @@ def creator_rows(statements: list[CreatorStatement]) -> Iterator[dict[str, Any]]
     """Yield what each flattr brought a creator, without anything that tells whose it was."""
     for statement in statements:
         shares = (
-            Share.objects.filter(
-                month=statement.month_id,
-                creator_id=statement.creator_id,
-                currency=statement.currency,
-            )
+            shares_received(statement.creator_id, statement.month_id)
+            .filter(currency=statement.currency)
             .order_by("thing_id", "-amount_micros")
             .values_list("thing_id", "thing__url", "thing__title", "amount_micros")
         )

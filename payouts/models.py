@@ -7,9 +7,10 @@ Looking each up again took a sixth of the close: so these have no foreign keys i
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import TransactionNow
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.db.models.lookups import Exact
 from django.urls import reverse
 
@@ -65,15 +66,14 @@ class Chunk(models.Model):
     """A range of a month's work: one claim, one transaction.
 
     Users whose budgets and means are written down, patrons to divide, a slice of creators to sum
-    up, creators to pay, and creators whose held revenue is released; `index` makes one of the
-    shares' indexes, and `analyze` is one piece of work.
+    up, creators to pay, and creators whose held revenue is released; `analyze` is one piece of
+    work.
     """
 
     class Step(models.TextChoices):
         SNAPSHOT = "snapshot", "Write down"
         DIVIDE = "divide", "Divide"
         SUM_UP = "sum_up", "Sum up"
-        INDEX = "index", "Index"
         PAY = "pay", "Pay"
         RELEASE = "release", "Release"
         ANALYZE = "analyze", "Analyze"
@@ -107,33 +107,11 @@ class Chunk(models.Model):
         return f"{self.step} {self.first_id}..{self.last_id} of {self.month_id}"
 
 
-class ChunkCreator(models.Model):
-    """What one chunk of patrons gave one creator: summing up adds these, and reads no share."""
-
-    month = models.ForeignKey(Month, on_delete=models.PROTECT, db_index=False, db_constraint=False)
-    chunk = models.ForeignKey(
-        Chunk, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
-    )
-    creator = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        db_index=False,
-        db_constraint=False,
-        related_name="+",
-    )
-    currency = models.CharField(max_length=3)
-    gross_micros = models.BigIntegerField()
-    flattrs = models.PositiveIntegerField()
-    # A patron is in one chunk, so the chunks' numbers of patrons add up.
-    patrons = models.PositiveIntegerField()
-    pk = models.CompositePrimaryKey("month_id", "chunk_id", "creator_id", "currency")
-
-    def __str__(self) -> str:
-        return f"creator {self.creator_id} in chunk {self.chunk_id}"
-
-
 class Share(models.Model):
-    """What one counted flattr gave: partitioned by month, so created by hand-written SQL."""
+    """What one counted flattr gave: a view, which derives it from its place in the statement.
+
+    The division is written there and nowhere else (`payouts/migrations/0013`).
+    """
 
     month = models.DateField()
     flattr = models.ForeignKey(Flattr, on_delete=models.DO_NOTHING, db_constraint=False)
@@ -153,6 +131,8 @@ class Share(models.Model):
         Thing, on_delete=models.DO_NOTHING, db_constraint=False, related_name="shares"
     )
     currency = models.CharField(max_length=3)
+    # Among the patron's counted flattrs of the month, the earliest first; from 1.
+    place = models.PositiveIntegerField()
     amount_micros = models.BigIntegerField()
     pk = models.CompositePrimaryKey("patron_id", "flattr_id", "month")
 
@@ -164,8 +144,16 @@ class Share(models.Model):
         return f"share of flattr {self.flattr_id}"
 
 
+def _cardinality(field: str) -> Func:
+    return Func(F(field), function="cardinality", output_field=models.IntegerField())
+
+
 class PatronStatement(models.Model):
-    """What one patron's month gave, in one row."""
+    """What one patron's month gave, in one row, with every flattr that was counted.
+
+    The three lists belong together: the earliest flattr first, and its thing and creator at the
+    same place. What is written here is never changed, but for when it was mailed.
+    """
 
     # The constraint below leads with the month.
     month = models.ForeignKey(
@@ -186,6 +174,9 @@ class PatronStatement(models.Model):
     given_micros = models.BigIntegerField()
     flattrs = models.PositiveIntegerField()
     waiting_flattrs = models.PositiveIntegerField()
+    flattr_ids = ArrayField(models.BigIntegerField(), default=list)
+    thing_ids = ArrayField(models.BigIntegerField(), default=list)
+    creator_ids = ArrayField(models.BigIntegerField(), default=list)
     created_at = models.DateTimeField(db_default=TransactionNow())
     mailed_at = models.DateTimeField(null=True)
 
@@ -203,10 +194,39 @@ class PatronStatement(models.Model):
                 condition=Q(given_micros__gte=0, given_micros__lte=F("budget_micros")),
                 name="patron_statement_within_budget",
             ),
+            models.CheckConstraint(
+                condition=Q(Exact(_cardinality("flattr_ids"), F("flattrs")))
+                & Q(Exact(_cardinality("thing_ids"), F("flattrs")))
+                & Q(Exact(_cardinality("creator_ids"), F("flattrs"))),
+                name="patron_statement_lists_its_flattrs",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.month_id:%Y-%m}, given by {self.patron}"
+
+
+class ThingStatement(models.Model):
+    """What one thing's month earned its creator in one currency, before the fee."""
+
+    month = models.ForeignKey(Month, on_delete=models.PROTECT, db_index=False, db_constraint=False)
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        db_index=False,
+        db_constraint=False,
+        related_name="thing_statements",
+    )
+    thing = models.ForeignKey(
+        Thing, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="+"
+    )
+    currency = models.CharField(max_length=3)
+    gross_micros = models.BigIntegerField()
+    flattrs = models.PositiveIntegerField()
+    pk = models.CompositePrimaryKey("month_id", "creator_id", "thing_id", "currency")
+
+    def __str__(self) -> str:
+        return f"{self.month_id:%Y-%m}, earned by thing {self.thing_id}"
 
 
 class CreatorStatement(models.Model):

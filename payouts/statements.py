@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, F, Q, QuerySet, Sum
-from django.db.models.functions import Cast
+from django.db.models import F, Q, QuerySet
 
 from accounts.models import User
 from buttons.models import Flattr, Month, Thing
 from buttons.months import current_month
 from funds.budgets import has_means_to_receive
 from funds.models import LedgerAccount
-from payouts.models import CreatorStatement, PatronStatement, Share
+from payouts.models import CreatorStatement, PatronStatement, Share, ThingStatement
 
 CLOSED = Q(month__state=Month.State.CLOSED)
 
@@ -51,7 +50,19 @@ def shares_given(statement: PatronStatement) -> QuerySet[Share]:
     return (
         Share.objects.filter(month=statement.month_id, patron_id=statement.patron_id)
         .select_related("flattr", "thing", "creator")
-        .order_by("flattr__created_at", "flattr_id")
+        .order_by("place")
+    )
+
+
+def shares_received(creator_id: int, month: date) -> QuerySet[Share]:
+    """Return what a month's flattrs brought a creator, found by way of the things that earned."""
+    things = ThingStatement.objects.filter(month=month, creator_id=creator_id)
+    counted = Flattr.objects.filter(
+        Q(state=Flattr.State.MADE, month=month) | Q(state=Flattr.State.COUNTED, month__lt=month),
+        thing_id__in=things.values("thing_id"),
+    )
+    return Share.objects.filter(
+        month=month, creator_id=creator_id, patron_id__in=counted.values("patron_id")
     )
 
 
@@ -86,20 +97,17 @@ def why_waiting(flattr: Flattr) -> str:
     return WHY_WAITING["means" if owner.is_active else "inactive"]
 
 
-def things_that_earned(user: User, month: date) -> QuerySet[Share, Any]:
+def things_that_earned(user: User, month: date) -> QuerySet[ThingStatement, Any]:
     """Return what each thing of a creator earned in a month before the fee, most first."""
     return (
-        Share.objects.filter(month=month, creator_id=user.pk)
-        .values("thing_id", "currency")
-        .annotate(
-            gross_micros=Cast(Sum("amount_micros"), BigIntegerField()), flattrs=Count("flattr_id")
-        )
+        user.thing_statements.filter(month=month)
+        .values("thing_id", "currency", "gross_micros", "flattrs")
         .order_by("-gross_micros", "thing_id", "currency")
     )
 
 
 def with_things(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put the thing beside each row that is shown, instead of joining it to every share."""
+    """Put the thing beside each row that is shown, instead of joining it to every row."""
     there = list(rows)
     things = Thing.objects.in_bulk([row["thing_id"] for row in there])
     return [{**row, "thing": things[row["thing_id"]]} for row in there]

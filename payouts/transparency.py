@@ -27,7 +27,7 @@ DAY_HEADER = [
 ]
 
 # Every month that was closed and is not published yet; one in which nobody gave has a row of zeros.
-# A thing has one creator in a month, so pairs are counted, along the month's index by creator.
+# A thing has one creator in a month, so its statements of a currency are counted.
 PUBLISH_MONTHS = """
 INSERT INTO payouts_monthfigures (month_id, currency, patrons, flattrs, things, creators,
     distributed_micros, fees_micros, paid_micros)
@@ -40,10 +40,8 @@ LEFT JOIN LATERAL (
     FROM payouts_patronstatement WHERE month_id = m.month AND flattrs > 0 GROUP BY currency
 ) AS p ON true
 LEFT JOIN LATERAL (
-    SELECT count(*) AS things FROM (
-        SELECT DISTINCT creator_id, thing_id FROM payouts_share
-        WHERE month = m.month AND currency = p.currency
-    ) AS pairs
+    SELECT count(*) AS things FROM payouts_thingstatement
+    WHERE month_id = m.month AND currency = p.currency
 ) AS t ON true
 LEFT JOIN LATERAL (
     SELECT count(*) AS creators, sum(fee_micros) AS fees_micros, sum(net_micros) AS paid_micros

@@ -113,8 +113,9 @@ def _ledger_holds(request) -> Iterator[None]:
 def _books_are_empty() -> bool:
     """Say whether there is nothing that any check could look at, as after most tests."""
     tables = (
-        "funds_transfer funds_ledgeraccount funds_topup payouts_share payouts_patronstatement "
-        "payouts_creatorstatement payouts_monthfigures payouts_withdrawal buttons_subscription"
+        "funds_transfer funds_ledgeraccount funds_topup payouts_patronstatement "
+        "payouts_thingstatement payouts_creatorstatement payouts_monthfigures payouts_withdrawal "
+        "buttons_subscription"
     )
     is_filled = " OR ".join(f"EXISTS (SELECT FROM {table})" for table in tables.split())
     with connections["default"].cursor() as cursor:

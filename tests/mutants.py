@@ -26,10 +26,13 @@ SECONDS_MAX = 600
 HAND_WORKED = "tests/payouts/test_hand_worked.py"
 RULES = "tests/funds/test_ledger_rules.py"
 OWNERSHIP = "tests/buttons/test_ownership.py"
+STATEMENTS = "tests/payouts/test_statement_rows.py"
 PRESSES = "tests/buttons/test_presses.py"
 LIMITS = "tests/buttons/test_limits.py"
 LEDGER_SQL = "funds/migrations/0002_ledger.py"
+APPLY_SQL = "funds/migrations/0008_sums_at_speed.py"
 SHARES_SQL = "payouts/close_sql/shares.sql"
+DIVISION = "payouts/migrations/0013_shares_follow_from_statements.py"
 # Follows the functions of the ledger, so that what is said after it is done last.
 LAST = "REVOKE ALL ON FUNCTION funds_apply_transfers() FROM PUBLIC;"
 NOT_OVERDRAWN = "ALTER TABLE funds_ledgeraccount DROP CONSTRAINT ledger_account_not_overdrawn;"
@@ -51,16 +54,16 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "a lost remainder",
-        SHARES_SQL,
-        " + CASE WHEN place <= mod(given_micros, flattrs) THEN 1 ELSE 0 END",
+        DIVISION,
+        " + CASE WHEN r.place <= mod(s.given_micros, s.flattrs) THEN 1 ELSE 0 END",
         "",
         (HAND_WORKED,),
     ),
     Mutant(
         "remainder to the latest",
-        SHARES_SQL,
-        "ORDER BY created_at, id\n",
-        "ORDER BY created_at DESC, id DESC\n",
+        DIVISION,
+        "r.place <= mod(s.given_micros, s.flattrs)",
+        "r.place > s.flattrs - mod(s.given_micros, s.flattrs)",
         (HAND_WORKED,),
     ),
     Mutant(
@@ -93,10 +96,31 @@ MUTANTS = (
     ),
     Mutant(
         "a share counted twice",
-        "payouts/migrations/0011_keys_after_the_rows.py",
-        "CREATE UNIQUE INDEX IF NOT EXISTS",
-        "CREATE INDEX IF NOT EXISTS",
-        ("tests/payouts/test_close_crashes.py",),
+        "payouts/migrations/0001_initial.py",
+        'fields=("month", "patron"), name="patron_statement_once"',
+        'fields=("month", "patron", "id"), name="patron_statement_once"',
+        (STATEMENTS,),
+    ),
+    Mutant(
+        "flattrs in any order",
+        SHARES_SQL,
+        "array_agg(id ORDER BY created_at, id) FILTER (WHERE is_counted)",
+        "array_agg(id ORDER BY id DESC) FILTER (WHERE is_counted)",
+        (STATEMENTS,),
+    ),
+    Mutant(
+        "a statement written over",
+        DIVISION,
+        "BEFORE DELETE OR UPDATE OF",
+        "BEFORE UPDATE OF mailed_at,",
+        (STATEMENTS,),
+    ),
+    Mutant(
+        "a patron counted for each flattr",
+        DIVISION,
+        "array_position(s.creator_ids, r.creator_id) = r.place",
+        "true",
+        ("tests/payouts/test_close_crashes.py", STATEMENTS),
     ),
     Mutant(
         "missing ON CONFLICT compare",
@@ -235,7 +259,7 @@ MUTANTS = (
     ),
     Mutant(
         "reuse for another user",
-        LEDGER_SQL,
+        APPLY_SQL,
         "AND d.user_id <> c.user_id",
         "AND false",
         (RULES,),

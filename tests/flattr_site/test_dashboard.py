@@ -189,7 +189,14 @@ def test_the_dashboard_asks_a_fixed_number_of_questions(
         )
         facts = {"month": month, "currency": "EUR", "flattrs": 3}
         PatronStatement.objects.create(
-            patron=patron, budget_micros=5, given_micros=5, waiting_flattrs=0, **facts
+            patron=patron,
+            budget_micros=5,
+            given_micros=5,
+            waiting_flattrs=0,
+            flattr_ids=[1, 2, 3],
+            thing_ids=[4, 5, 6],
+            creator_ids=[0, 0, 0],
+            **facts,
         )
         CreatorStatement.objects.create(
             creator=patron, gross_micros=100, fee_micros=10, patrons=2, **facts

@@ -15,17 +15,21 @@ from tests.payouts.cast import AUGUST, flattr, gives, thing_of
 
 TAMPERING = {
     "closed_pots": "DELETE FROM funds_transfer WHERE code = 'month_revenue'",
-    "patron_statements": "UPDATE payouts_share SET amount_micros = amount_micros + 1",
+    "patron_statements": """
+        ALTER TABLE payouts_patronstatement DROP CONSTRAINT patron_statement_lists_its_flattrs;
+        UPDATE payouts_patronstatement SET thing_ids = thing_ids || thing_ids
+    """,
     "budgets_given": "UPDATE payouts_patronstatement SET given_micros = given_micros - 1",
-    "creator_statements": "UPDATE payouts_share SET amount_micros = amount_micros + 1",
+    "thing_statements": "UPDATE payouts_patronstatement SET thing_ids = ARRAY[0]",
+    "creator_statements": "UPDATE payouts_thingstatement SET gross_micros = gross_micros + 1",
     "revenue_paid": "UPDATE payouts_creatorstatement SET gross_micros = gross_micros + 1",
     "fees_paid": "UPDATE payouts_creatorstatement SET fee_micros = fee_micros - 1",
     "counted_once": """
-        SELECT payouts_make_share_partition('2024-09-01');
-        INSERT INTO payouts_share (month, patron_id, flattr_id, creator_id, thing_id,
-            amount_micros, currency)
-        SELECT '2024-09-01', patron_id, flattr_id, creator_id, thing_id, amount_micros, currency
-        FROM payouts_share
+        INSERT INTO payouts_patronstatement (month_id, patron_id, currency, budget_micros,
+            given_micros, flattrs, waiting_flattrs, flattr_ids, thing_ids, creator_ids)
+        SELECT '2024-09-01', patron_id, currency, budget_micros, given_micros, flattrs,
+            waiting_flattrs, flattr_ids, thing_ids, creator_ids
+        FROM payouts_patronstatement
     """,
     "flattrs_behind_shares": "UPDATE buttons_flattr SET state = 'undone'",
     "subscribed_flattrs": """
@@ -57,7 +61,7 @@ TAMPERING = {
         SELECT gen_random_uuid(), id, 'EUR', 1000000, 'sending', '', now() FROM accounts_user
     """,
 }
-GUARDED = ["funds_transfer", "payouts_share"]
+GUARDED = ["funds_transfer", "payouts_patronstatement", "payouts_thingstatement"]
 
 
 @pytest.fixture

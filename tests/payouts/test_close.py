@@ -524,3 +524,19 @@ def test_a_thing_that_changes_hands_while_means_are_written_down_pays_its_first_
     close_month(AUGUST)
     assert Chunk.objects.filter(step="snapshot").count() > 2
     assert (revenue_of(creator), revenue_of(carol)) == (1_800_000, 0)
+
+
+def test_what_somebody_waited_for_who_has_left_is_not_called_counted(alice, bob, carol, mallory):
+    """They stand between two others, in whose range of patrons they fall."""
+    thing = thing_of(bob)
+    waiting = [flattr(gives(patron, "2.00"), thing, JULY) for patron in (alice, carol, mallory)]
+    close_month(JULY)
+    User.objects.filter(pk=carol.pk).update(is_active=False)
+    gives(bob, "2.00")
+    close_month(AUGUST)
+    assert alice.pk < carol.pk < mallory.pk
+    assert [state_of(row) for row in waiting] == ["counted", "waiting", "counted"]
+    assert sorted(Share.objects.values_list("flattr", flat=True)) == [
+        waiting[0].pk,
+        waiting[2].pk,
+    ]

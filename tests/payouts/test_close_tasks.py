@@ -77,7 +77,7 @@ def test_revenue_that_was_held_is_released_when_its_days_are_over(bob, flattred,
 
 
 ANALYZED = (
-    "payouts_share_2024_08",
+    "payouts_thingstatement",
     "payouts_patronstatement",
     "payouts_creatorstatement",
     "funds_transfer",
