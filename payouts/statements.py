@@ -49,7 +49,9 @@ def shares_given(statement: PatronStatement) -> QuerySet[Share]:
     """Return the rows behind a patron's statement, in the order in which they were pressed."""
     return (
         Share.objects.filter(month=statement.month_id, patron_id=statement.patron_id)
-        .select_related("flattr", "thing", "creator")
+        # Not joined: nobody can say beforehand how many flattrs a statement lists, and for the
+        # thousand that are taken for granted all things would be read.
+        .prefetch_related("flattr", "thing", "creator")
         .order_by("place")
     )
 

@@ -157,7 +157,7 @@ def test_the_pages_ask_as_many_questions_however_long_they_are(
         for thing in things[1:]
     )
     close_month(AUGUST)
-    for user, url, queries in [(alice, PATRON, 8), (bob, CREATOR, 7), (bob, REVENUE, 10)]:
+    for user, url, queries in [(alice, PATRON, 11), (bob, CREATOR, 7), (bob, REVENUE, 10)]:
         client.force_login(user)
         client.get(url)
         with django_assert_num_queries(queries):
