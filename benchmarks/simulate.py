@@ -19,10 +19,10 @@ MEGABYTE, GIGABYTE, TERABYTE = 10**6, 10**9, 10**12
 class Measured:
     """Costs from `docs/performance.md` and `python -m benchmarks.storage`, on two cores."""
 
-    # A close of 1,000,000 flattrs of 100,000 patrons with one worker took 5.3 s; of that, budgets'
+    # A close of 1,000,000 flattrs of 100,000 patrons with one worker took 5.1 s; of that, budgets'
     # transfers 1.4, statements of patrons 0.5 and the snapshot 0.6 are spent on patrons.
     close_microseconds_per_patron: float = 25.0
-    close_microseconds_per_flattr: float = 2.8
+    close_microseconds_per_flattr: float = 2.6
     # Of that: adding up by thing and creator, and going through all shares, once for each of the
     # two slices that a million flattrs make.
     sum_up_microseconds_per_flattr: float = 0.55
