@@ -23,11 +23,11 @@ class Measured:
     # transfers 1.4, statements of patrons 0.5 and the snapshot 0.6 are spent on patrons.
     close_microseconds_per_patron: float = 25.0
     close_microseconds_per_flattr: float = 2.6
-    # Of that: adding up by thing and creator, and going through all shares, once for each of the
-    # two slices that a million flattrs make.
+    # Of that: adding up by thing and creator, and going through all shares, once for each slice of
+    # the creators; one worker makes one.
     sum_up_microseconds_per_flattr: float = 0.55
     slice_microseconds_per_flattr: float = 0.17
-    slices_measured: int = 2
+    slices_measured: int = 1
     flattr_bytes: int = 242
     # In its patron's statement.
     share_bytes: int = 31
@@ -58,7 +58,7 @@ class Assumed:
     # What a further worker brings, since all share one log and one set of buffers.
     worker_efficiency: float = 0.7
     slices_max: int = 4
-    patrons_per_slice: int = 60_000
+    patrons_per_slice: int = 1_000_000
     processes_per_worker_host: int = 4
     log_megabytes_per_s: float = 300.0
     top_ups_and_withdrawals_per_patron: float = 1.2
@@ -74,7 +74,7 @@ class Assumed:
 def close_hours(measured: Measured, assumed: Assumed, workers: int) -> float:
     """Return how long a month's close takes with so many worker processes on one database."""
     slower = assumed.slower_on_disk / 1_000_000
-    slices = min(assumed.slices_max, 1 + assumed.patrons // assumed.patrons_per_slice)
+    slices = min(assumed.slices_max, max(workers, 1 + assumed.patrons // assumed.patrons_per_slice))
     measured_sum_up = (
         measured.sum_up_microseconds_per_flattr
         + measured.slices_measured * measured.slice_microseconds_per_flattr

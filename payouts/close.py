@@ -66,11 +66,12 @@ CHUNKS_MIN = 4
 # Budgets are written down by ranges of users; people who own many things are not spread evenly.
 SNAPSHOT_SIZE = 100_000
 SNAPSHOTS_MIN = 16
-# Each slice goes through all shares of the month: several only where there is enough to do.
-CHUNKS_PER_SLICE = 6
+# Summing up goes through all shares of the month for each slice of creators: one slice for each
+# worker who is there to take it, and more where the sums of one would not fit into memory.
+SLICES_MAX = 4
+CHUNKS_PER_SLICE = 100
 # Autovacuum is in time for a smaller month; after a larger one queries are planned for what was.
 ANALYZE_FLATTRS_MIN = 10_000
-SLICES_MAX = 4
 
 # Sorts of one chunk's flattrs fit into this; the server's default spills them to disk.
 WORK_MEM = "64MB"
@@ -202,9 +203,7 @@ def first_unclosed_month() -> date | None:
         return closing
     if found["closed"]:
         return next_month(found["closed"])
-    with connection.cursor() as cursor:
-        cursor.execute(SQL["first_flattrs_month"])
-        first: date | None = cursor.fetchone()[0]
+    first: date | None = _first_row("first_flattrs_month", {})[0]
     return first
 
 
@@ -306,19 +305,13 @@ def _work_on_a_chunk(month: date) -> bool:
     chunk = None
     try:
         with transaction.atomic():
-            chunk = (
-                Chunk.objects.select_for_update(skip_locked=True)
-                .filter(month=month, state=State.DUE, next_try_at__lte=Now())
-                # What failed comes last, so that it holds nobody up.
-                .order_by("attempts", "id")
-                .first()
-            )
+            chunk = next(iter(Chunk.objects.raw(SQL["claim_chunk"], {"month": month})), None)
             if chunk is None:
                 return False
             reached(f"{chunk.step}: claimed")
             _run("set_for_chunk", {"work_mem": WORK_MEM})
             DO[chunk.step](chunk)
-            Chunk.objects.filter(pk=chunk.pk).update(state=State.DONE, done_at=Now())
+            _run("finish_chunk", {"chunk_id": chunk.pk})
             reached(f"{chunk.step}: written")
         reached(f"{chunk.step}: committed")
     # Whatever it was, it is written down with the chunk and logged, and others go on.
@@ -342,8 +335,10 @@ def _snapshot(chunk: Chunk) -> None:
     }
     ledger.ensure_accounts(SQL["funds_accounts"], params)
     reached("snapshot: accounts opened")
-    _run("lock_short_of_means", params)
-    ledger.post_rows(SQL["reuse"], params)
+    [locked, *_] = _first_row("lock_short_of_means", params)
+    # Nearly always nobody of a range is short: looking once more whose revenue covers it is saved.
+    if locked:
+        ledger.post_rows(SQL["reuse"], params)
     reached("snapshot: revenue reused")
     _run("snapshot_patrons", params)
     _run("snapshot_things", params)
@@ -374,6 +369,7 @@ def _sum_up(chunk: Chunk) -> None:
         **_range_of(chunk),
         "currency": chunk.currency,
         "slices": SLICES_MAX,
+        "is_whole": chunk.last_id - chunk.first_id == SLICES_MAX - 1,
         "fee_basis_points": settings.FEE_BASIS_POINTS,
         "codes": ["revenue", "revenue_held"] if is_held else ["revenue"],
     }
@@ -450,8 +446,10 @@ def _plan_divide(month: date) -> None:
 
 def _plan_sum_up(month: date) -> None:
     """Make the slices of creators, for each currency."""
-    chunks = Chunk.objects.filter(month=month, step=Step.DIVIDE).count()
-    count = min(SLICES_MAX, 1 + chunks // CHUNKS_PER_SLICE)
+    divided = Chunk.objects.filter(month=month, step=Step.DIVIDE).aggregate(
+        chunks=Count("id"), workers=Count("done_by", distinct=True)
+    )
+    count = min(SLICES_MAX, max(divided["workers"], 1 + divided["chunks"] // CHUNKS_PER_SLICE))
     edges = [SLICES_MAX * place // count for place in range(count + 1)]
     pots = LedgerAccount.objects.filter(user=None, code=LedgerAccount.Code.POT, month=month)
     Chunk.objects.bulk_create(
@@ -519,12 +517,11 @@ def _halve(chunk: Chunk) -> bool:
     """Put two chunks in the place of one; return False where there is nothing left to halve."""
     if chunk.step not in MIDDLE_OF:
         return False
-    with connection.cursor() as cursor:
-        cursor.execute(SQL[MIDDLE_OF[chunk.step]], _range_of(chunk))
-        middle = cursor.fetchone()
-    if middle is None:
+    found = _first_row(MIDDLE_OF[chunk.step], _range_of(chunk))
+    if not found:
         return False
-    for first_id, last_id in ((chunk.first_id, middle[0] - 1), (middle[0], chunk.last_id)):
+    [middle] = found
+    for first_id, last_id in ((chunk.first_id, middle - 1), (middle, chunk.last_id)):
         Chunk.objects.create(
             month_id=chunk.month_id, step=chunk.step, first_id=first_id, last_id=last_id
         )
@@ -562,3 +559,10 @@ def _run(name: str, params: dict[str, Any]) -> None:
     """Execute one named statement."""
     with connection.cursor() as cursor:
         cursor.execute(SQL[name], params)
+
+
+def _first_row(name: str, params: dict[str, Any]) -> tuple[Any, ...]:
+    """Execute one named statement and return its first row, empty where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(SQL[name], params)
+        return cursor.fetchone() or ()

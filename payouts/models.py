@@ -94,6 +94,8 @@ class Chunk(models.Model):
     last_error = models.CharField(max_length=500, blank=True, default="")
     next_try_at = models.DateTimeField(db_default=TransactionNow())
     done_at = models.DateTimeField(null=True)
+    # The database's process that did it: as many are at work on a month as there are of these.
+    done_by = models.IntegerField(null=True)
 
     class Meta:
         constraints = [

@@ -6,7 +6,7 @@ WITH by_thing AS MATERIALIZED (
         count(*) AS flattrs, count(*) FILTER (WHERE is_first_of_creator) AS patrons
     FROM payouts_share
     WHERE month = %(month)s AND currency = %(currency)s
-        AND mod(creator_id, %(slices)s) BETWEEN %(first_id)s AND %(last_id)s
+        AND (%(is_whole)s OR mod(creator_id, %(slices)s) BETWEEN %(first_id)s AND %(last_id)s)
     GROUP BY thing_id
 ), things AS (
     INSERT INTO payouts_thingstatement

@@ -1,6 +1,6 @@
 -- Both accounts of everybody of a range who might give from revenue, so that the next statement
--- reads what nobody can spend meanwhile.
-SELECT funds_lock_accounts(ARRAY(
+-- reads what nobody can spend meanwhile; and how many accounts these are.
+WITH short AS MATERIALIZED (SELECT ARRAY(
     SELECT unnest(ARRAY[f.id, r.id])
     FROM funds_monthlybudget AS b
     JOIN accounts_user AS u ON u.id = b.user_id
@@ -12,4 +12,5 @@ SELECT funds_lock_accounts(ARRAY(
         AND b.is_revenue_reused AND b.amount_micros >= %(budget_min_micros)s
         AND f.credits_posted_micros - f.debits_posted_micros - f.debits_pending_micros
             < %(budget_min_micros)s
-))
+) AS account_ids)
+SELECT cardinality(account_ids), funds_lock_accounts(account_ids) FROM short

@@ -540,3 +540,53 @@ def test_what_somebody_waited_for_who_has_left_is_not_called_counted(alice, bob,
         waiting[0].pk,
         waiting[2].pk,
     ]
+
+
+@pytest.mark.parametrize(
+    ("workers", "slices"),
+    [
+        (1, [(0, 3)]),
+        (2, [(0, 1), (2, 3)]),
+        (3, [(0, 0), (1, 1), (2, 3)]),
+        (5, [(0, 0), (1, 1), (2, 2), (3, 3)]),
+    ],
+)
+def test_each_worker_who_divided_finds_a_slice_of_the_creators_to_sum_up(
+    monkeypatch, workers, slices
+):
+    """And each creator is of one slice, whatever their id."""
+    monkeypatch.setattr(close, "CHUNK_SIZE", 1)
+    people = [
+        gives(User.objects.create(username=f"u{place}", email=f"{place}@example.org"), "5.00")
+        for place in range(6)
+    ]
+    for thing in [thing_of(creator) for creator in people[:5]]:
+        for patron in people:
+            if thing.owner != patron:
+                flattr(patron, thing)
+
+    def one_of_several(point):
+        if point == "divide: committed":
+            done = Chunk.objects.filter(step="divide", state="done").order_by("id")
+            done.filter(pk=done.last().pk).update(done_by=done.count() % workers)
+
+    monkeypatch.setattr(close, "reached", one_of_several)
+    close_month(AUGUST)
+    chunks = Chunk.objects.filter(step="sum_up", currency="EUR").order_by("first_id")
+    assert list(chunks.values_list("first_id", "last_id")) == slices
+    earned = CreatorStatement.objects.order_by("creator").values_list("creator", "flattrs")
+    assert list(earned) == [(creator.pk, 5) for creator in people[:5]]
+
+
+def test_a_month_of_very_many_patrons_is_summed_up_in_slices_by_one_worker(
+    alice, creator, monkeypatch
+):
+    """What things earned is kept in memory until it is written."""
+    monkeypatch.setattr(close, "CHUNK_SIZE", 1)
+    monkeypatch.setattr(close, "CHUNKS_PER_SLICE", 2)
+    gives(alice, "2.00")
+    flattr(alice, thing_of(creator))
+    close_month(AUGUST)
+    assert Chunk.objects.filter(step="divide").count() == 2
+    assert Chunk.objects.filter(step="sum_up", currency="EUR").count() == 2
+    assert revenue_of(creator) == 1_800_000
