@@ -19,6 +19,7 @@ from threading import Event
 
 import pytest
 from django.db import OperationalError, connections
+from kombu.exceptions import OperationalError as BrokerError
 
 from payouts.check_books import run_checks
 from sandbox.children import wait_until
@@ -96,7 +97,7 @@ class Matrix:
                 flow.two_minutes_pass()
             go_on(flow, instance)
             if not is_hit.is_set() or is_mended:
-                instance.tick(*flow.tasks)
+                tick_once(flow, instance)
                 wait_until(partial(is_over, flow, None if is_mended else is_hit), TICK_SECONDS)
             if not is_mended:
                 # What is hit may also follow the end.
@@ -127,6 +128,15 @@ def go_on(flow: Flow, instance: Instance) -> None:
         # PostgreSQL died under a web process just now.
         assert instance.proxy.is_hit.is_set()
         connections.close_all()
+
+
+def tick_once(flow: Flow, instance: Instance) -> None:
+    """Do what beat does; what Redis does not take is sent again with the next minute."""
+    try:
+        instance.tick(*flow.tasks)
+    except BrokerError:
+        # The first task of the tick came so far that Redis was dead before the second was sent.
+        assert wait_until(instance.proxy.is_hit.is_set, TICK_SECONDS)
 
 
 def is_over(flow: Flow, is_hit: Event | None) -> bool:
