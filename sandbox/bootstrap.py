@@ -6,6 +6,7 @@ failing to parse the file.
 
 from __future__ import print_function
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -28,9 +29,26 @@ def main():
         )
     if not os.access(ROOT, os.W_OK):
         _refuse("The folder {} cannot be written to by this user.".format(ROOT))
-    packages, interpreter = _packages(), _interpreter()
-    if _read(STAMP) == packages + interpreter and os.path.exists(PYTHON):
+    if _is_installed():
         return
+    # Two commands in a fresh clone would install over each other; the kernel frees the lock of
+    # one that dies.
+    with open(LOCK) as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except IOError:
+            print("Waiting for another command that sets up this folder ...", flush=True)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        if not _is_installed():
+            _install()
+
+
+def _is_installed():
+    return _read(STAMP) == _packages() + _interpreter() and os.path.exists(PYTHON)
+
+
+def _install():
+    packages, interpreter = _packages(), _interpreter()
     print("Installing the pinned requirements into .venv (only when they change) ...", flush=True)
     if not _read(STAMP).endswith(interpreter):
         _run(

@@ -5,10 +5,12 @@ DATABASE_URL, REDIS_URL and STRIPE_SECRET_KEY thereby replace the embedded parts
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,6 +86,21 @@ class Parts:
             self.stop()
             raise
 
+    def prepare(self) -> None:
+        """Migrate and fill the database, unless this very cluster has seen these very migrations.
+
+        A failure is an error whose reason stands on the terminal; what was done is kept.
+        """
+        seen = self.folder / "postgres" / "prepared"
+        wanted = _fingerprint_of_migrations()
+        if self.postgres is not None and seen.exists() and seen.read_text() == wanted:
+            return
+        command = [sys.executable, "-m", "sandbox.prepare"]
+        if subprocess.call(command, cwd=ROOT, env=self.environment()) != 0:
+            raise SandboxError("The database could not be prepared: the lines above say why.")
+        if self.postgres is not None:
+            seen.write_text(wanted)
+
     def stop(self) -> None:
         for part in (self.redis, self.postgres):
             if part is not None:
@@ -128,28 +145,38 @@ def held_parts(folder: Path) -> Iterator[Parts]:
     with _locked(folder / "lock") as lock:
         if lock is None:
             raise SandboxError(f"Flattr already runs from {folder}: stop that one first.")
-        parts = Parts(folder)
-        parts.start()
-        try:
+        # Only its holder speaks for the folder: a second start is refused, and touches nothing.
+        (folder / "ready").unlink(missing_ok=True)
+        with _started(folder) as parts:
             yield parts
-        finally:
-            parts.stop()
 
 
 @contextmanager
 def attached_parts(folder: Path) -> Iterator[Parts]:
-    """Use the parts of a sandbox that runs from this folder, or run them for this long."""
+    """Use the parts of a sandbox that runs from this folder, or run them for this long.
+
+    Either way the tables are there: the first command in a fresh clone need not be `make run`.
+    """
     with _locked(folder / "lock") as lock:
-        parts = Parts(folder)
-        if lock is not None:
-            parts.start()
-        elif not wait_until((folder / "ready").exists, ATTACH_SECONDS):
-            raise SandboxError(f"The sandbox that starts in {folder} did not become ready.")
-        try:
-            yield parts
-        finally:
-            if lock is not None:
-                parts.stop()
+        if lock is None:
+            # Until it is ready its secrets may not be written yet, nor its tables made.
+            if not wait_until((folder / "ready").exists, ATTACH_SECONDS):
+                raise SandboxError(f"The sandbox that starts in {folder} did not become ready.")
+            yield Parts(folder)
+        else:
+            with _started(folder) as parts:
+                yield parts
+
+
+@contextmanager
+def _started(folder: Path) -> Iterator[Parts]:
+    parts = Parts(folder)
+    parts.start()
+    try:
+        parts.prepare()
+        yield parts
+    finally:
+        parts.stop()
 
 
 @contextmanager
@@ -162,6 +189,13 @@ def _locked(path: Path) -> Iterator[IO[str] | None]:
             yield None
             return
         yield lock
+
+
+def _fingerprint_of_migrations() -> str:
+    digest = hashlib.sha256()
+    for file in sorted([*ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/migrations/*.sql")]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _secrets(file: Path) -> Mapping[str, str]:

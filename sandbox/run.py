@@ -1,6 +1,5 @@
 """`make run`: the whole site on one machine, and what stands in for the outside world."""
 
-import hashlib
 import signal
 import subprocess
 import sys
@@ -50,11 +49,8 @@ def run() -> None:
     say("Starting Flattr ...")
     ready = folder / "ready"
     with held_parts(folder) as parts:
-        # Only its holder speaks for the folder: a second start is refused, and touches nothing.
-        ready.unlink(missing_ok=True)
         try:
             environment = parts.environment()
-            _prepare(parts, environment)
             with _started(_commands(folder, environment), environment, folder / "logs") as site:
                 ready.touch()
                 say(_banner(folder))
@@ -76,26 +72,6 @@ def _require_free_ports() -> None:
                 f"`make run {name}=...`."
             )
         users[port] = name
-
-
-def _prepare(parts: Parts, environment: Mapping[str, str]) -> None:
-    """Migrate and fill the database, unless this very cluster has seen these very migrations."""
-    seen = parts.folder / "postgres" / "prepared"
-    wanted = _fingerprint_of_migrations()
-    if parts.postgres is not None and seen.exists() and seen.read_text() == wanted:
-        return
-    command = [sys.executable, "-m", "sandbox.prepare"]
-    if subprocess.call(command, cwd=ROOT, env=dict(environment)) != 0:
-        raise SandboxError("The database could not be prepared: the lines above say why.")
-    if parts.postgres is not None:
-        seen.write_text(wanted)
-
-
-def _fingerprint_of_migrations() -> str:
-    digest = hashlib.sha256()
-    for file in sorted([*ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/migrations/*.sql")]):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def _commands(folder: Path, environment: Mapping[str, str]) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """`make run` as a person meets it: started, stopped, and refused with one sentence."""
 
 import ast
+import fcntl
 import os
 import pty
 import signal
@@ -153,6 +154,33 @@ def test_a_broken_setting_is_one_sentence(tmp_path, name, value, sentence):
     assert refused.returncode == 1
     assert refused.stderr.startswith(sentence)
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_command_before_the_first_run_makes_the_tables_it_needs(tmp_path):
+    closed = sandbox(sandbox_environment(tmp_path), "manage", "close_month", "--now")
+    assert closed.returncode == 0, closed.stderr
+    assert closed.stdout.endswith(" is closed.\n")
+
+
+def test_two_commands_in_a_fresh_folder_install_once(tmp_path):
+    """Both wait for a third first, so that neither is done before the other begins."""
+    bootstrap = tmp_path / "sandbox" / "bootstrap.py"
+    bootstrap.parent.mkdir()
+    bootstrap.write_text((ROOT / "sandbox" / "bootstrap.py").read_text())
+    requirements = tmp_path / "requirements-dev.txt"
+    requirements.write_text("# Nothing.\n")
+    with requirements.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        both = [
+            subprocess.Popen([sys.executable, bootstrap], stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        for one in both:
+            assert one.stdout is not None
+            assert one.stdout.readline().startswith("Waiting for another command")
+    said = [one.communicate(timeout=60)[0] for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert sorted(text.count("Installing") for text in said) == [0, 1]
 
 
 def test_an_old_python_is_told_what_it_needs(tmp_path):
