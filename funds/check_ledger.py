@@ -70,6 +70,26 @@ def sums(code: str = "") -> str:
     return SUMS.format(legs=LEGS.format(debit=debit, credit=credit))
 
 
+PAID_TOP_UPS = """
+    SELECT id, 'top_up:' || id AS fact, amount_micros
+    FROM funds_topup WHERE state IN ('paid', 'returned')
+"""
+TOP_UP_TRANSFERS = "SELECT fact, amount_micros FROM funds_transfer WHERE code = 'top_up'"
+
+
+def fingerprint(rows: str) -> str:
+    """Return the statement of one text that is the same for the same facts and amounts.
+
+    Comparing two of them takes a sixth of joining all rows, which is left to the case that they
+    differ. Other rows pass once in 2^64, and cannot be made up: the time goes into each hash.
+    """
+    return f"""
+        SELECT format('%s %s', count(*), sum(hashtextextended(fact, amount_micros # (
+            SELECT (extract(epoch FROM now()) * 1000000)::bigint))))
+        FROM ({rows}) AS facts
+    """
+
+
 CHECKS = (
     Check(
         "counters",
@@ -125,7 +145,11 @@ CHECKS = (
     Check(
         "ids",
         "Each transfer's id is derived from its fact.",
-        "SELECT fact FROM funds_transfer WHERE id <> funds_transfer_id(fact)",
+        # Not by the ledger's own function: who replaced that one would be believed.
+        """
+        SELECT fact FROM funds_transfer
+        WHERE uuid_send(id) <> substring(sha256(convert_to(fact, 'UTF8')) FROM 1 FOR 16)
+        """,
     ),
     Check(
         "resolutions",
@@ -171,13 +195,12 @@ CHECKS = (
     Check(
         "top_ups",
         "Each paid top-up is one transfer of its amount, and each such transfer a top-up.",
-        """
+        f"""
         SELECT coalesce(t.fact, format('top-up %s', p.id))
-        FROM (SELECT * FROM funds_topup WHERE state IN ('paid', 'returned')) AS p
-        FULL JOIN (
-            SELECT * FROM funds_transfer WHERE code = 'top_up'
-        ) AS t ON t.fact = 'top_up:' || p.id
-        WHERE p.id IS NULL OR t.id IS NULL OR p.amount_micros <> t.amount_micros
+        FROM ({PAID_TOP_UPS}) AS p
+        FULL JOIN ({TOP_UP_TRANSFERS}) AS t ON t.fact = p.fact
+        WHERE ({fingerprint(PAID_TOP_UPS)}) IS DISTINCT FROM ({fingerprint(TOP_UP_TRANSFERS)})
+            AND p.amount_micros IS DISTINCT FROM t.amount_micros
         """,
     ),
 )

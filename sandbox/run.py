@@ -1,7 +1,6 @@
 """`make run`: the whole site on one machine, and what stands in for the outside world."""
 
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping

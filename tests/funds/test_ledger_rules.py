@@ -14,7 +14,7 @@ from psycopg2 import errors
 from funds import ledger
 from funds.check_ledger import CHECKS, run_checks
 from funds.ledger import InsufficientFunds
-from funds.models import LedgerAccount, Transfer
+from funds.models import LedgerAccount, TopUp, Transfer
 from funds.roles import as_owner
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ledger_alone]
@@ -502,3 +502,37 @@ def test_a_finding_names_the_rows(alice):
         findings = run_checks()
         transaction.set_rollback(True)
     assert [(finding.name, finding.rows) for finding in findings] == [("top_ups", ("top_up:0",))]
+
+
+def paid_top_up(user, amount):
+    paid = TopUp.objects.create(
+        user=user, currency="EUR", amount_micros=amount, state="paid", failure="", return_to=""
+    )
+    fact = f"top_up:{paid.pk}"
+    insert(account("stripe_balance"), account("funds", user), "top_up", fact=fact, amount=amount)
+    return fact
+
+
+def test_amounts_swapped_between_two_top_ups_are_found(alice):
+    """As many rows and the same sum, so that only the rows themselves tell."""
+    with transaction.atomic():
+        facts = {paid_top_up(alice, 3), paid_top_up(alice, 5)}
+        assert run_checks() == []
+        run("UPDATE funds_topup SET amount_micros = 8 - amount_micros")
+        [finding] = run_checks()
+        transaction.set_rollback(True)
+    assert (finding.name, set(finding.rows)) == ("top_ups", facts)
+
+
+@COMMITTED
+def test_an_id_by_a_function_that_was_replaced_is_found(alice):
+    insert(account("stripe_balance"), account("funds", alice))
+    with as_owner(), transaction.atomic():
+        run("ALTER TABLE funds_transfer DISABLE TRIGGER USER")
+        run("""
+            CREATE OR REPLACE FUNCTION funds_transfer_id(fact text) RETURNS uuid
+            LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN md5(fact)::uuid
+        """)
+        run("UPDATE funds_transfer SET id = funds_transfer_id(fact)")
+        assert [finding.name for finding in run_checks()] == ["ids"]
+        transaction.set_rollback(True)
