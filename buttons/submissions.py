@@ -93,8 +93,13 @@ class Submission:
 
 def read_submission(parameters: Mapping[str, Any]) -> Submission:
     """Read the parameters of a button; raise UrlRefused or OwnerUnknown."""
-    url = canonical_url(str(parameters.get("url", "")))
-    return Submission(url=url, claimant=_claimant(parameters), **vars(read_words(parameters)))
+    url, claimant = read_address(parameters)
+    return Submission(url=url, claimant=claimant, **vars(read_words(parameters)))
+
+
+def read_address(parameters: Mapping[str, Any]) -> tuple[str, User | None]:
+    """Read the page that a button is about and whose it says that is; errors as above."""
+    return canonical_url(str(parameters.get("url", ""))), _claimant(parameters)
 
 
 def read_words(parameters: Mapping[str, Any]) -> Words:

@@ -1,11 +1,13 @@
 """Pages of the button: the click window, a patron's month, a creator's things, public pages."""
 
+from functools import cache
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -46,6 +48,7 @@ from buttons.snippets import LAYOUTS, Wish, snippets_of
 from buttons.submissions import (
     ContentNotSupported,
     OwnerUnknown,
+    read_address,
     read_submission,
     submission_of,
 )
@@ -75,7 +78,9 @@ def press_button(request: HttpRequest) -> HttpResponse:
     Either way it counts as one of the minute: the statement that records the usual press counts it.
     """
     made_id = _usual_press(request)
-    return redirect("buttons:flattred", made_id) if made_id else _other_press(request)
+    if made_id is None:
+        return _other_press(request)
+    return HttpResponseRedirect(f"{_flattrs_path()}{made_id}/")
 
 
 @presses_limited
@@ -280,11 +285,18 @@ def _usual_press(request: HttpRequest) -> int | None:
     if not isinstance(request.user, User):
         return None
     try:
-        url = read_submission(request.POST).url
+        # What the button says of its page is for a thing that does not exist yet.
+        url, _ = read_address(request.POST)
         digest = read_nonce(request, url, request.POST.get("nonce", ""))
     except (UrlRefused, ContentNotSupported, NonceRefused):
         return None
     return record_usual(request.user, url, digest)
+
+
+@cache
+def _flattrs_path() -> str:
+    """Return where every flattr's page lies; to work it out anew is a twentieth of a press."""
+    return reverse("buttons:flattred", args=[0]).removesuffix("0/")
 
 
 def _window(request: HttpRequest, look: Look, note: str = "", status: int = 200) -> HttpResponse:
