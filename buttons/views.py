@@ -1,6 +1,6 @@
 """Pages of the button: the click window, a patron's month, a creator's things, public pages."""
 
-from functools import cache
+from functools import lru_cache
 
 from django.conf import settings
 from django.contrib import messages
@@ -9,7 +9,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
@@ -80,7 +80,7 @@ def press_button(request: HttpRequest) -> HttpResponse:
     made_id = _usual_press(request)
     if made_id is None:
         return _other_press(request)
-    return HttpResponseRedirect(f"{_flattrs_path()}{made_id}/")
+    return HttpResponseRedirect(f"{_flattrs_path(get_script_prefix())}{made_id}/")
 
 
 @presses_limited
@@ -285,7 +285,8 @@ def _usual_press(request: HttpRequest) -> int | None:
     if not isinstance(request.user, User):
         return None
     try:
-        # What the button says of its page is for a thing that does not exist yet.
+        # What the button says of its page is for a thing that does not exist yet; but whoever it
+        # names must exist.
         url, _ = read_address(request.POST)
         digest = read_nonce(request, url, request.POST.get("nonce", ""))
     except (UrlRefused, ContentNotSupported, NonceRefused):
@@ -293,9 +294,12 @@ def _usual_press(request: HttpRequest) -> int | None:
     return record_usual(request.user, url, digest)
 
 
-@cache
-def _flattrs_path() -> str:
-    """Return where every flattr's page lies; to work it out anew is a twentieth of a press."""
+@lru_cache(maxsize=8)
+def _flattrs_path(script_prefix: str) -> str:
+    """Return where every flattr's page lies; to work it out anew is a twentieth of a press.
+
+    `reverse` puts the prefix of the request before it, so it is kept for each.
+    """
     return reverse("buttons:flattred", args=[0]).removesuffix("0/")
 
 

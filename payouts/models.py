@@ -112,7 +112,7 @@ class Chunk(models.Model):
 class Share(models.Model):
     """What one counted flattr gave: a view, which derives it from its place in the statement.
 
-    The division is written there and nowhere else (`payouts/migrations/0015`).
+    The division is written there and nowhere else (`payouts/migrations/0013`).
     """
 
     month = models.DateField()

@@ -31,31 +31,33 @@ def main():
         _refuse("The folder {} cannot be written to by this user.".format(ROOT))
     if _is_installed():
         return
-    # Two commands in a fresh clone would install over each other; the kernel frees the lock of
-    # one that dies.
-    with open(LOCK) as held:
+    # Two commands in a fresh clone would install over each other. Opened for writing, as a lock is
+    # where the folder is a network's.
+    with open(LOCK, "r+") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except IOError:
+        except BlockingIOError:
             print("Waiting for another command that sets up this folder ...", flush=True)
             fcntl.flock(held, fcntl.LOCK_EX)
         if not _is_installed():
-            _install()
+            _install(held)
 
 
 def _is_installed():
     return _read(STAMP) == _packages() + _interpreter() and os.path.exists(PYTHON)
 
 
-def _install():
+def _install(held):
     packages, interpreter = _packages(), _interpreter()
     print("Installing the pinned requirements into .venv (only when they change) ...", flush=True)
     if not _read(STAMP).endswith(interpreter):
         _run(
+            held,
             [sys.executable, "-m", "venv", "--clear", VENV],
             "Python's venv module did not work: install it (Debian: apt-get install python3-venv).",
         )
     _run(
+        held,
         [PYTHON, "-m", "pip", "install"] + PIP_OPTIONS + ["-r", LOCK],  # noqa: RUF005
         "pip could not install the requirements: its message above says why.",
     )
@@ -80,8 +82,9 @@ def _read(path):
         return file.read()
 
 
-def _run(command, sentence):
-    if subprocess.call(command, cwd=ROOT) != 0:
+def _run(held, command, sentence):
+    # The lock goes with it: when this process is killed alone, its child still writes.
+    if subprocess.call(command, cwd=ROOT, pass_fds=[held.fileno()]) != 0:
         _refuse(sentence)
 
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,6 @@ import psycopg2
 import redis
 from environs import Env
 
-from sandbox.children import wait_until
 from sandbox.errors import SandboxError
 from sandbox.ports import LOOPBACK
 from sandbox.postgres import APP, OWNER, SUPERUSER, Postgres
@@ -31,6 +31,7 @@ from sandbox.redis import Redis
 ROOT = Path(__file__).resolve().parent.parent
 PORTS = {"PORT": 8000, "BLOG_PORT": 8001, "STRIPE_PORT": 8002}
 ATTACH_SECONDS = 60
+ATTACH_STEP_SECONDS = 0.1
 
 
 def data_folder() -> Path:
@@ -145,9 +146,8 @@ def held_parts(folder: Path) -> Iterator[Parts]:
     with _locked(folder / "lock") as lock:
         if lock is None:
             raise SandboxError(f"Flattr already runs from {folder}: stop that one first.")
-        # Only its holder speaks for the folder: a second start is refused, and touches nothing.
-        (folder / "ready").unlink(missing_ok=True)
         with _started(folder) as parts:
+            parts.prepare()
             yield parts
 
 
@@ -155,25 +155,36 @@ def held_parts(folder: Path) -> Iterator[Parts]:
 def attached_parts(folder: Path) -> Iterator[Parts]:
     """Use the parts of a sandbox that runs from this folder, or run them for this long.
 
-    Either way the tables are there: the first command in a fresh clone need not be `make run`.
+    Either way the tables are there: the first command in a fresh clone need not be `make run`. Only
+    a database that somebody else keeps is left as it is.
     """
-    with _locked(folder / "lock") as lock:
-        if lock is None:
-            # Until it is ready its secrets may not be written yet, nor its tables made.
-            if not wait_until((folder / "ready").exists, ATTACH_SECONDS):
-                raise SandboxError(f"The sandbox that starts in {folder} did not become ready.")
-            yield Parts(folder)
-        else:
-            with _started(folder) as parts:
-                yield parts
+    give_up_at = time.monotonic() + ATTACH_SECONDS
+    while time.monotonic() < give_up_at:
+        with _locked(folder / "lock") as lock:
+            if lock is not None:
+                with _started(folder) as parts:
+                    if parts.postgres is not None:
+                        parts.prepare()
+                    yield parts
+                return
+            # Until it is ready its secrets may not be written yet, nor its tables made. Another
+            # command for which the parts were started never is: it ends.
+            if (folder / "ready").exists():
+                yield Parts(folder)
+                return
+        time.sleep(ATTACH_STEP_SECONDS)
+    raise SandboxError(
+        f"What runs from {folder} was neither ready nor done within {ATTACH_SECONDS} s."
+    )
 
 
 @contextmanager
 def _started(folder: Path) -> Iterator[Parts]:
+    # Only the lock's holder speaks for the folder: whoever is refused it touches nothing.
+    (folder / "ready").unlink(missing_ok=True)
     parts = Parts(folder)
     parts.start()
     try:
-        parts.prepare()
         yield parts
     finally:
         parts.stop()

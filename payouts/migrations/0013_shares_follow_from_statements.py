@@ -17,6 +17,12 @@ import django.db.models.lookups
 from django.conf import settings
 from django.db import migrations, models
 
+# 0015 takes the lists apart in another way.
+LISTS = """(
+    SELECT unnest(s.flattr_ids) AS flattr_id, unnest(s.creator_ids) AS creator_id,
+        unnest(s.thing_ids) AS thing_id, generate_subscripts(s.flattr_ids, 1) AS place
+) AS r"""
+
 # The rule of the division, and its only place: what was given is divided by the number of flattrs,
 # and the left-over micros go one each to the earliest. A patron counts once for a creator: with the
 # first flattr of theirs.
@@ -27,11 +33,8 @@ SELECT s.month_id AS month, s.currency, s.patron_id, r.flattr_id, r.creator_id, 
         + CASE WHEN r.place <= mod(s.given_micros, s.flattrs) THEN 1 ELSE 0 END AS amount_micros,
     array_position(s.creator_ids, r.creator_id) = r.place AS is_first_of_creator
 FROM payouts_patronstatement AS s
-CROSS JOIN LATERAL (
-    SELECT unnest(s.flattr_ids) AS flattr_id, unnest(s.creator_ids) AS creator_id,
-        unnest(s.thing_ids) AS thing_id, generate_subscripts(s.flattr_ids, 1) AS place
-) AS r;
-"""
+CROSS JOIN LATERAL {lists};
+""".replace("{lists}", LISTS)
 
 # Before the constraint that holds the lists to the number of flattrs.
 CARRY_OVER = """

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.test.utils import override_script_prefix
 
 from buttons.models import Claim, Flattr, Month, Press, SpentNonce, Thing
 from buttons.months import current_month
@@ -223,6 +224,29 @@ def test_a_button_of_nobody_is_not_found(client, db, named):
     response = client.get("/submit/auto", {"url": PAGE, **named})
     assert response.status_code == 404
     assert "does not exist here" in text(response)
+
+
+def test_a_press_that_names_nobody_is_refused_although_the_page_is_known(
+    client, patron, tea, window
+):
+    client.force_login(patron)
+    form = window.form(url=PAGE) | {"user_id": "nobody"}
+    window.wait()
+    assert client.post("/submit/press/", form).status_code == 404
+    assert (Flattr.objects.count(), SpentNonce.objects.count()) == (0, 0)
+
+
+def test_a_press_leads_on_under_the_prefix_that_it_came_by(client, patron, tea, window):
+    """One process answers for both: the prefix of one request is not that of the next."""
+    client.force_login(patron)
+    other = make_thing(f"{PAGE}/other", owner=tea.owner)
+    forms = {"/elsewhere": window.form(url=tea.url), "": window.form(url=other.url)}
+    window.wait()
+    for prefix, form in forms.items():
+        with override_script_prefix(f"{prefix}/"):
+            answer = client.post("/submit/press/", form)
+        made = Flattr.objects.latest("id")
+        assert answer.headers["Location"] == f"{prefix}/flattr/{made.pk}/"
 
 
 def test_a_page_that_nobody_claims_is_not_supported(client, db):

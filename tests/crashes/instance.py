@@ -9,7 +9,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "NAME")
 SECONDS = 60
 KINDS = ("child", "parent", "postgres", "redis", "reply lost")
 
+ASKED = "SELECT pid FROM pg_stat_activity WHERE usename = %s AND state <> 'idle' LIMIT 1"
 # No trigger is asked, which a superuser may say and nobody else.
 EMPTY = """
 SET session_replication_role = replica;
@@ -127,12 +128,20 @@ class Instance:
         return redis.Redis.from_url(self._redis.url())
 
     def is_idle(self) -> bool:
-        """Say whether no message waits or is being worked on."""
+        """Say whether no message waits or is being worked on, and PostgreSQL is asked nothing.
+
+        A Redis that was killed forgets what the worker is at.
+        """
         broker = self._broker()
         try:
-            return not broker.llen("celery") and not broker.hlen("unacked")
-        except redis.ConnectionError:
+            return not broker.llen("celery") and not broker.hlen("unacked") and not self._is_asked()
+        except (redis.ConnectionError, psycopg2.OperationalError):
             return False
+
+    def _is_asked(self) -> bool:
+        with closing(self._superuser()) as superuser, superuser.cursor() as cursor:
+            cursor.execute(ASKED, [postgres.APP])
+            return bool(cursor.fetchone())
 
     def wait_until_idle(self) -> None:
         assert wait_until(self.is_idle, SECONDS), self._worker.last_words()
@@ -181,6 +190,10 @@ class Instance:
             connection.settings_dict.update(before)
 
     def empty(self) -> None:
+        with closing(self._superuser()) as superuser, superuser.cursor() as cursor:
+            cursor.execute(EMPTY)
+
+    def _superuser(self) -> psycopg2.extensions.connection:
         superuser = psycopg2.connect(
             host="127.0.0.1",
             port=self._postgres.port,
@@ -189,9 +202,7 @@ class Instance:
             dbname=postgres.DATABASE,
         )
         superuser.autocommit = True
-        with superuser.cursor() as cursor:
-            cursor.execute(EMPTY)
-        superuser.close()
+        return superuser
 
     # What goes wrong, and how it is started again: by nobody who looks at data.
 

@@ -64,6 +64,12 @@ class Proxy:
             self.is_hit.clear()
             self._target, self._strike = target, strike
 
+    def disarm(self) -> bool:
+        """Let no strike happen from here on; return whether one did, which is over then."""
+        with self._lock:
+            self._strike = None
+            return self.is_hit.is_set()
+
     def stop(self) -> None:
         self._listener.close()
 
@@ -113,9 +119,10 @@ class Proxy:
             if strike is None:
                 return False
             self._strike = None
-        is_lost = strike(process_behind(client.getpeername()[1], self.port))
-        self.is_hit.set()
-        return is_lost
+            # Within the lock, so that who disarms this knows whether something was killed.
+            is_lost = strike(process_behind(client.getpeername()[1], self.port))
+            self.is_hit.set()
+            return is_lost
 
 
 def label_of(statement: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from psycopg2 import errors
 
 from funds import ledger
-from funds.check_ledger import CHECKS, run_checks
+from funds.check_ledger import CHECKS, fingerprint, run_checks
 from funds.ledger import InsufficientFunds
 from funds.models import LedgerAccount, TopUp, Transfer
 from funds.roles import as_owner
@@ -522,6 +522,17 @@ def test_amounts_swapped_between_two_top_ups_are_found(alice):
         [finding] = run_checks()
         transaction.set_rollback(True)
     assert (finding.name, set(finding.rows)) == ("top_ups", facts)
+
+
+@COMMITTED
+def test_each_check_looks_for_differences_by_a_seed_of_its_own(db):
+    """Who could foresee it could look for other rows with the same fingerprint."""
+    seen = []
+    for _ in range(2):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(fingerprint("SELECT 'top_up:0' AS fact, 1::bigint AS amount_micros"))
+            seen.append(cursor.fetchone())
+    assert seen[0] != seen[1]
 
 
 @COMMITTED

@@ -162,25 +162,73 @@ def test_a_command_before_the_first_run_makes_the_tables_it_needs(tmp_path):
     assert closed.stdout.endswith(" is closed.\n")
 
 
-def test_two_commands_in_a_fresh_folder_install_once(tmp_path):
-    """Both wait for a third first, so that neither is done before the other begins."""
+def test_two_commands_before_the_first_run_take_turns(tmp_path):
+    environment = sandbox_environment(tmp_path)
+    # As a killed run leaves it: nobody may take it for the word of whoever holds the lock now.
+    (tmp_path / "ready").touch()
+    command = [sys.executable, "-m", "sandbox", "manage", "showmigrations", "payouts"]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    shown = [one.communicate(timeout=100)[0] for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert all("[X] 0001_initial" in text and "[ ]" not in text for text in shown)
+
+
+@pytest.fixture
+def fresh_folder(tmp_path: Path) -> Path:
+    """A folder with the bootstrap and nothing to install."""
     bootstrap = tmp_path / "sandbox" / "bootstrap.py"
     bootstrap.parent.mkdir()
     bootstrap.write_text((ROOT / "sandbox" / "bootstrap.py").read_text())
-    requirements = tmp_path / "requirements-dev.txt"
-    requirements.write_text("# Nothing.\n")
-    with requirements.open() as held:
+    (tmp_path / "requirements-dev.txt").write_text("# Nothing.\n")
+    return tmp_path
+
+
+def bootstrap(folder: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, folder / "sandbox" / "bootstrap.py"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_two_commands_in_a_fresh_folder_install_once(fresh_folder):
+    """Both wait for a third first, so that neither is done before the other begins."""
+    with (fresh_folder / "requirements-dev.txt").open("r+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        both = [
-            subprocess.Popen([sys.executable, bootstrap], stdout=subprocess.PIPE, text=True)
-            for _ in range(2)
-        ]
+        both = [bootstrap(fresh_folder) for _ in range(2)]
         for one in both:
             assert one.stdout is not None
             assert one.stdout.readline().startswith("Waiting for another command")
     said = [one.communicate(timeout=60)[0] for one in both]
     assert [one.returncode for one in both] == [0, 0]
     assert sorted(text.count("Installing") for text in said) == [0, 1]
+
+
+def command_of(children: Path) -> str:
+    pid = children.read_text().strip()
+    return Path(f"/proc/{pid}/cmdline").read_text() if pid else ""
+
+
+def test_what_a_killed_set_up_left_running_is_waited_for(fresh_folder):
+    killed = bootstrap(fresh_folder)
+    assert killed.stdout is not None
+    assert killed.stdout.readline().startswith("Installing")
+    children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children")
+    # Before that it is still a copy of its parent.
+    assert wait_until(lambda: "--clear" in command_of(children), 10)
+    [left] = [int(pid) for pid in children.read_text().split()]
+    # So that it is surely at work while the next one comes.
+    os.kill(left, signal.SIGSTOP)
+    killed.kill()
+    killed.wait()
+    following = bootstrap(fresh_folder)
+    assert following.stdout is not None
+    try:
+        assert following.stdout.readline().startswith("Waiting for another command")
+    finally:
+        os.kill(left, signal.SIGCONT)
+    said = following.communicate(timeout=60)[0]
+    assert (following.returncode, said.count("Installing")) == (0, 1)
 
 
 def test_an_old_python_is_told_what_it_needs(tmp_path):
