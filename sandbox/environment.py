@@ -30,8 +30,8 @@ from sandbox.redis import Redis
 
 ROOT = Path(__file__).resolve().parent.parent
 PORTS = {"PORT": 8000, "BLOG_PORT": 8001, "STRIPE_PORT": 8002}
-ATTACH_SECONDS = 60
-ATTACH_STEP_SECONDS = 0.1
+HELD_SECONDS = 60
+HELD_STEP_SECONDS = 0.1
 
 
 def data_folder() -> Path:
@@ -143,8 +143,8 @@ class Parts:
 @contextmanager
 def held_parts(folder: Path) -> Iterator[Parts]:
     """Run the parts of this folder as their only holder; somebody else's run is an error."""
-    with _locked(folder / "lock") as lock:
-        if lock is None:
+    with _held(folder) as is_held:
+        if not is_held:
             raise SandboxError(f"Flattr already runs from {folder}: stop that one first.")
         with _started(folder) as parts:
             parts.prepare()
@@ -158,24 +158,31 @@ def attached_parts(folder: Path) -> Iterator[Parts]:
     Either way the tables are there: the first command in a fresh clone need not be `make run`. Only
     a database that somebody else keeps is left as it is.
     """
-    give_up_at = time.monotonic() + ATTACH_SECONDS
+    with _held(folder) as is_held:
+        if not is_held:
+            yield Parts(folder)
+            return
+        with _started(folder) as parts:
+            if parts.postgres is not None:
+                parts.prepare()
+            yield parts
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold the folder and yield True, or yield False where a sandbox that is ready holds it.
+
+    Waits for what is neither: a sandbox that starts, whose secrets and tables may not be there yet,
+    or a command for which the parts were started, and which ends.
+    """
+    give_up_at = time.monotonic() + HELD_SECONDS
     while time.monotonic() < give_up_at:
         with _locked(folder / "lock") as lock:
-            if lock is not None:
-                with _started(folder) as parts:
-                    if parts.postgres is not None:
-                        parts.prepare()
-                    yield parts
+            if lock is not None or (folder / "ready").exists():
+                yield lock is not None
                 return
-            # Until it is ready its secrets may not be written yet, nor its tables made. Another
-            # command for which the parts were started never is: it ends.
-            if (folder / "ready").exists():
-                yield Parts(folder)
-                return
-        time.sleep(ATTACH_STEP_SECONDS)
-    raise SandboxError(
-        f"What runs from {folder} was neither ready nor done within {ATTACH_SECONDS} s."
-    )
+        time.sleep(HELD_STEP_SECONDS)
+    raise SandboxError(f"What runs from {folder} was neither ready nor done in {HELD_SECONDS} s.")
 
 
 @contextmanager

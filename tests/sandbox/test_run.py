@@ -176,6 +176,16 @@ def test_two_commands_before_the_first_run_take_turns(tmp_path):
     assert all("[X] 0001_initial" in text and "[ ]" not in text for text in shown)
 
 
+def test_a_run_waits_for_a_command_that_came_first(tmp_path):
+    command = [sys.executable, "-m", "sandbox", "manage", "close_month", "--now"]
+    environment = sandbox_environment(tmp_path)
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as first:
+        assert wait_until(lambda: (tmp_path / "secrets.json").exists(), 30)
+        with running_sandbox(tmp_path) as site:
+            assert first.wait(0) == 0
+            assert "[X] 0001_initial" in site.manage("showmigrations", "payouts")
+
+
 @pytest.fixture
 def fresh_folder(tmp_path: Path) -> Path:
     """A folder with the bootstrap and nothing to install."""
