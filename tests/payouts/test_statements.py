@@ -54,6 +54,26 @@ def test_a_patron_sees_that_an_owner_cannot_receive_yet(client, alice, bob, caro
     assert "only who gives receives" in page(client, alice, PATRON)
 
 
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "What waits is counted once its owner can receive"),
+        (1, "It got all that was given"),
+        (2, "Each got the same share."),
+    ],
+)
+def test_a_patron_reads_how_what_was_counted_was_divided(client, alice, bob, carol, count, said):
+    for user in (alice, bob):
+        gives(user, "2.00")
+    flattr(alice, thing_of(carol, "waits"))
+    for place in range(count):
+        flattr(alice, thing_of(bob, f"counts-{place}"))
+    close_month(AUGUST)
+    text = page(client, alice, PATRON)
+    assert said in text
+    assert text.count("Each got the same share.") == (count > 1)
+
+
 def test_what_was_counted_later_is_still_not_counted_in_the_earlier_statement(client, alice, carol):
     gives(alice, "2.00")
     flattr(alice, thing_of(carol, "late"), month=JULY)
